@@ -280,18 +280,7 @@ def _parse(text: str, source: Path | None) -> dict[str, Any]:  # Any: TOML
 def _add_environment(tree: dict[str, Any], env: Mapping[str, str]) -> None:  # Any: TOML
     """Lay the owner's environment names over the file, where the file says nothing of its own."""
     if url := env.get("OLLAMA_BASE_URL"):
-        engine = tree.setdefault("engines", {}).setdefault(
-            "ollama", {"kind": "ollama", "discover": True}
-        )
-        engine.setdefault("url", url)
-        if env.get("OLLAMA_AUTH_HEADER"):
-            engine.setdefault("auth_header", "env:OLLAMA_AUTH_HEADER")
-        for name, role in (("OLLAMA_MODEL", "brain"), ("OLLAMA_MODEL_LIGHT", "router")):
-            if model := env.get(name):
-                tree.setdefault("models", {}).setdefault(model, {"engine": "ollama", "name": model})
-                tree.setdefault("roles", {}).setdefault(role, model)
-        if model := env.get("OLLAMA_MODEL"):
-            tree.setdefault("server", {}).setdefault("default", model)
+        _add_ollama(tree, url, env)
     for name, table, key in (
         ("DATABASE_URL", "store", "url"),
         ("QDRANT_HOST", "qdrant", "host"),
@@ -302,6 +291,21 @@ def _add_environment(tree: dict[str, Any], env: Mapping[str, str]) -> None:  # A
             tree.setdefault(table, {}).setdefault(key, value)
     if value := env.get("EMBEDDING_MODEL"):
         tree.setdefault("embedding_model", value)
+
+
+def _add_ollama(tree: dict[str, Any], url: str, env: Mapping[str, str]) -> None:  # Any: TOML
+    engine = tree.setdefault("engines", {}).setdefault("ollama", {"kind": "ollama"})
+    engine.setdefault("url", url)
+    engine.setdefault("discover", True)
+    if env.get("OLLAMA_AUTH_HEADER"):
+        engine.setdefault("auth_header", "env:OLLAMA_AUTH_HEADER")
+    models, roles = tree.setdefault("models", {}), tree.setdefault("roles", {})
+    for name, role in (("OLLAMA_MODEL", "brain"), ("OLLAMA_MODEL_LIGHT", "router")):
+        if model := env.get(name):
+            models.setdefault(model, {"engine": "ollama", "name": model})
+            roles.setdefault(role, model)
+    if model := env.get("OLLAMA_MODEL"):
+        tree.setdefault("server", {}).setdefault("default", model)
 
 
 class _Check:
@@ -409,7 +413,7 @@ class _Check:
                         ),
                     )
                 known[spelled] = name
-        wanted = [(("roles", role), name) for role, name in settings.roles.items()]
+        wanted = [(("roles", str(role)), name) for role, name in settings.roles.items()]
         if settings.server.default is not None and settings.server.default not in ROLES:
             wanted.append((("server", "default"), settings.server.default))
         pulled = {file.stem for file in settings.models_folder.glob("*.gguf")}

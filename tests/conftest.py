@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(
-    os.environ.get("DUNOE_SHARED", Path(__file__).parents[1].parent / "shared")  # noqa: TID251 - tests
-)
+SHARED = Path(os.environ.get("DUNOE_SHARED", Path(__file__).parents[1].parent / "shared"))
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""What this computer has: memory, processors, NVIDIA cards and room on a disk."""
+
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pynvml  # type: ignore[import-untyped]  # it ships no types
+
+_MEMINFO = Path("/proc/meminfo")
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True)
+class Card:
+    """One graphics card, as its driver describes it."""
+
+    name: str
+    vram_bytes: int
+    vram_free_bytes: int
+    driver: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What we may use of this computer, at one moment.
+
+    ram_bytes: a container's limit counts, where it is smaller than the machine.
+    ram_free_bytes: to be had without swapping; all of it where the system does not say (macOS).
+    """
+
+    ram_bytes: int
+    ram_free_bytes: int
+    cards: tuple[Card, ...]
+    cpu_count: int
+
+
+def look() -> Machine:
+    """The machine as it stands now. Takes some milliseconds, more when a driver must wake up."""
+    total, free = _memory()
+    return Machine(total, free, _cards(), _cpu_count())
+
+
+def disk_free(path: Path) -> int:
+    """Bytes that fit on the disk `path` lies on, or will lie on once its folders are made."""
+    here = path.absolute()
+    return shutil.disk_usage(next(p for p in (here, *here.parents) if p.exists())).free
+
+
+def _memory() -> tuple[int, int]:
+    try:
+        text = _MEMINFO.read_text("ascii")
+    except FileNotFoundError:  # not Linux
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return total, total
+    kib = {name: int(size) for name, size in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
+    total, free = kib["MemTotal"] * 1024, kib["MemAvailable"] * 1024
+    limit = _container_limit(total)
+    return min(total, limit), min(free, limit)
+
+
+def _container_limit(otherwise: int) -> int:
+    try:
+        said = _CONTAINER_LIMIT.read_text("ascii").strip()
+    except OSError:  # no container, or one that hides its limits
+        return otherwise
+    return int(said) if said.isdecimal() else otherwise  # "max" is no limit
+
+
+def _cpu_count() -> int:
+    """Processors that this process may run on."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cards() -> tuple[Card, ...]:
+    """Every NVIDIA card that tells its memory; none where there is no driver."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        found = [_card(index, driver) for index in range(pynvml.nvmlDeviceGetCount())]
+    finally:
+        pynvml.nvmlShutdown()
+    return tuple(card for card in found if card is not None)
+
+
+def _card(index: int, driver: str) -> Card | None:
+    """None for a card that is lost, or that has no memory of its own to tell of."""
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+        return Card(pynvml.nvmlDeviceGetName(handle), memory.total, memory.free, driver)
+    except pynvml.NVMLError:
+        return None

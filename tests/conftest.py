@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny
+
 SHARED = Path(os.environ.get("DUNOE_SHARED", Path(__file__).parents[1].parent / "shared"))
 
 
@@ -20,3 +22,21 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.fail(f"test data is missing: {SHARED} (set DUNOE_SHARED)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chat model of random weights: Qwen2.5's vocabulary and template, 8,192 tokens of context."""
+    return tiny.chat_model(tmp_path_factory.mktemp("chat") / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def tiny_embedding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedding model: vectors of 64 numbers, mean pooling, 512 tokens."""
+    return tiny.embedding_model(tmp_path_factory.mktemp("embedding") / "tiny-embedding.gguf")
+
+
+@pytest.fixture(scope="session")
+def tiny_rerank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder: one score for query and document, 512 tokens."""
+    return tiny.rerank_model(tmp_path_factory.mktemp("rerank") / "tiny-rerank.gguf")

@@ -1,0 +1,311 @@
+"""The one HTTP client of the engines, and the one place where its errors become Problems."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from dunoe.engines.refusals import garbage, refusal
+from dunoe.engines.request import Json
+from dunoe.errors import BadRequest, EngineFailed, EngineTimeout, Text
+from dunoe.settings import EngineSettings, TimeoutSettings
+
+LINE_LIMIT = 16 * 2**20  # bytes; no honest line of a stream is longer
+REFUSAL_LIMIT = 64 * 2**10  # bytes of an error page that we read
+STALE_S = 1.0  # a connection that was closed while idle fails sooner than this
+HEADERS = {
+    "User-Agent": "dunoe",
+    "Content-Type": "application/json",
+    "Accept-Encoding": "identity",  # a compressed stream would wait for fuller blocks
+}
+
+
+def authorization(settings: EngineSettings) -> dict[str, str]:
+    """The headers that let us in: `auth_header` as it stands, else `api_key` as a Bearer token."""
+    if settings.auth_header:
+        return {"Authorization": settings.auth_header}
+    if settings.api_key:
+        return {"Authorization": f"Bearer {settings.api_key}"}
+    return {}
+
+
+class Upstream:
+    """One server and our connections to it.
+
+    name: how people know it; every Problem raised here says it. url: without a slash at its end.
+    """
+
+    def __init__(
+        self, name: str, url: str, headers: dict[str, str], timeouts: TimeoutSettings
+    ) -> None:
+        self.name, self.url, self.timeouts = name, url, timeouts
+        self._headers = HEADERS | headers
+        self._urls: dict[str, URL] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def json(
+        self, method: str, path: str, body: Json | None = None, *, limit_s: float | None = None
+    ) -> Any:  # Any: JSON
+        """One question, one whole answer; limit_s: seconds for all of it, else the total limit."""
+        limit = limit_s if limit_s is not None else self.timeouts.total_s
+        try:
+            async with asyncio.timeout(limit):
+                async with self._answer(method, path, body) as answer:
+                    whole = await answer.read()
+        except TimeoutError as exc:
+            raise self._too_slow("total_timeout", limit) from exc
+        except aiohttp.ClientError as exc:
+            raise self._broken(exc) from exc
+        return self.parsed(whole)
+
+    async def stream_lines(self, path: str, body: Json) -> AsyncGenerator[list[bytes], None]:
+        """Complete lines, all that one read of the network completed, without empty lines and comments.
+
+        Only whole lines leave here, so no letter is ever cut. Closing the generator hangs up at once.
+        """
+        watch = _Watch(self.timeouts)
+        try:
+            async with asyncio.timeout_at(watch.deadline):
+                answer = await self._ask("POST", path, body)
+        except TimeoutError as exc:
+            raise self._too_slow(*watch.ran_out()) from exc
+        except aiohttp.ClientError as exc:
+            raise self._broken(exc) from exc
+        try:
+            watch.start(answer)
+            lines = _Lines(self)
+            while data := await answer.content.readany():
+                if found := lines.cut(data):
+                    watch.pause()
+                    yield found
+                    watch.go_on()
+            if found := lines.end():
+                watch.stop()
+                yield found
+        except aiohttp.ClientError as exc:
+            if watch.is_expired:
+                raise self._too_slow(*watch.ran_out()) from exc
+            raise self._broken(exc) from exc
+        finally:
+            watch.stop()
+            answer.close()
+
+    def parsed(self, data: bytes) -> Any:  # Any: JSON
+        """JSON, or EngineFailed."""
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as exc:
+            raise garbage(self.name, data) from exc
+
+    def broke_off(self) -> EngineFailed:
+        """The engine hung up in the middle of an answer."""
+        return EngineFailed(
+            Text(
+                f"엔진 '{self.name}'의 답이 중간에 끊겼습니다",
+                f"engine '{self.name}' broke off in the middle of an answer",
+            ),
+            Text(
+                "다시 시도하세요. 반복되면 그 엔진의 로그를 확인하세요.",
+                "try again; if it happens again, look at that engine's log.",
+            ),
+            code="engine_broke_off",
+            upstream=self.name,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, body: Json | None
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        answer = await self._ask(method, path, body)
+        try:
+            yield answer
+        finally:
+            answer.close()  # hangs up, unless the answer was read to its end
+
+    async def _ask(self, method: str, path: str, body: Json | None) -> aiohttp.ClientResponse:
+        """Send, and return a good answer whose body is still to come."""
+        data = None if body is None else self._packed(body)
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = URL(self.url + path)
+        started = asyncio.get_running_loop().time()
+        try:
+            answer = await self._opened().request(method, url, data=data, allow_redirects=False)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # The server closed an idle connection while we took it up again: nobody read the
+            # question. One that breaks later may have been worked on and is not asked twice.
+            if asyncio.get_running_loop().time() - started > STALE_S:
+                raise
+            answer = await self._opened().request(method, url, data=data, allow_redirects=False)
+        if answer.status < 300:
+            return answer
+        try:
+            said = await answer.content.read(REFUSAL_LIMIT)
+        finally:
+            answer.close()
+        raise refusal(self.name, answer.status, answer.headers.get("Retry-After"), said)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(connect=self.timeouts.connect_s),
+            )
+        return self._session
+
+    def _packed(self, body: Json) -> bytes:
+        try:
+            return orjson.dumps(body)
+        except orjson.JSONEncodeError as exc:
+            raise BadRequest(
+                Text(
+                    f"요청을 JSON으로 보낼 수 없습니다: {exc}", f"the request makes no JSON: {exc}"
+                ),
+                Text("너무 깊이 겹친 값을 펴서 보내세요.", "send values that are not so deep."),
+                code="unsendable",
+            ) from exc
+
+    def _too_slow(self, code: str, limit_s: float) -> EngineTimeout:
+        said = _LIMITS[code]
+        return EngineTimeout(
+            Text(
+                f"엔진 '{self.name}': {said.ko} ({limit_s:g}초)",
+                f"engine '{self.name}': {said.en} ({limit_s:g} s)",
+            ),
+            Text(
+                f"다시 시도하거나 [timeouts] {_SETTINGS[code]} 값을 늘리세요.",
+                f"try again, or raise {_SETTINGS[code]} under [timeouts].",
+            ),
+            code=code,
+            upstream=self.name,
+        )
+
+    def _broken(self, exc: aiohttp.ClientError) -> EngineFailed | EngineTimeout:
+        if isinstance(exc, aiohttp.ConnectionTimeoutError):
+            return self._too_slow("connect_timeout", self.timeouts.connect_s)
+        if isinstance(exc, aiohttp.ClientConnectorError):
+            why = re.sub(r"^Cannot connect to host .*? \[|\]$", "", str(exc))
+            return EngineFailed(
+                Text(
+                    f"엔진 '{self.name}'에 연결할 수 없습니다 ({self.url}): {why}",
+                    f"cannot reach engine '{self.name}' at {self.url}: {why}",
+                ),
+                Text(
+                    "그 서버가 켜져 있는지, 설정의 url이 맞는지 확인하세요.",
+                    "check that it is running and that its url in the settings is right.",
+                ),
+                code="engine_unreachable",
+                upstream=self.name,
+            )
+        if isinstance(exc, aiohttp.ClientResponseError):
+            return garbage(self.name, exc.message.encode())
+        return self.broke_off()
+
+
+_LIMITS = {
+    "connect_timeout": Text("연결 시간이 초과되었습니다", "no connection in time"),
+    "first_token_timeout": Text("첫 응답이 제때 오지 않았습니다", "no first token in time"),
+    "between_tokens_timeout": Text("답하다가 멈추었습니다", "the answer stood still for too long"),
+    "total_timeout": Text("답 전체의 시간 제한을 넘었습니다", "the whole answer took too long"),
+}
+_SETTINGS = {
+    "connect_timeout": "connect_s",
+    "first_token_timeout": "first_token_s",
+    "between_tokens_timeout": "between_tokens_s",
+    "total_timeout": "total_s",
+}
+
+
+class _Lines:
+    """Cuts what the network brings into lines."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        self.rest: list[bytes] = []
+        self.size = 0
+
+    def cut(self, data: bytes) -> list[bytes]:
+        if b"\n" not in data:
+            self.rest.append(data)
+            self.size += len(data)
+            if self.size > LINE_LIMIT:
+                raise garbage(self.upstream.name, self.rest[0])
+            return []
+        if self.rest:
+            self.rest.append(data)
+            data = b"".join(self.rest)
+            self.rest.clear()
+        lines = data.split(b"\n")
+        last = lines.pop()
+        self.size = len(last)
+        if last:
+            self.rest.append(last)
+        return [line for line in lines if line and line[0] not in b":\r"]
+
+    def end(self) -> list[bytes]:
+        return self.cut(b"\n") if self.rest else []
+
+
+class _Watch:
+    """Hangs up on an answer whose limit ran out.
+
+    One timer an answer, which looks at the deadline when it rings: moving the deadline with every read is an
+    assignment, and a reader that is slow itself (`pause`) cannot run into a limit. Works from any task,
+    since it cancels none.
+    """
+
+    def __init__(self, timeouts: TimeoutSettings) -> None:
+        self.loop, self.timeouts = asyncio.get_running_loop(), timeouts
+        now = self.loop.time()
+        self.end = now + timeouts.total_s
+        self.deadline = min(now + timeouts.first_token_s, self.end)
+        self.code, self.limit_s = "first_token_timeout", timeouts.first_token_s
+        self.is_expired = False
+        self.answer: aiohttp.ClientResponse | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def start(self, answer: aiohttp.ClientResponse) -> None:
+        self.answer = answer
+        self.timer = self.loop.call_at(self.deadline, self.ring)
+
+    def pause(self) -> None:
+        self.deadline = float("inf")
+
+    def go_on(self) -> None:
+        self.code, self.limit_s = "between_tokens_timeout", self.timeouts.between_tokens_s
+        self.deadline = min(self.loop.time() + self.limit_s, self.end)
+
+    def ring(self) -> None:
+        now = self.loop.time()
+        if self.deadline <= now:
+            self.is_expired = True
+            if self.answer is not None:
+                self.answer.close()
+            return
+        step = min(self.timeouts.between_tokens_s, self.timeouts.first_token_s)
+        self.timer = self.loop.call_at(min(self.deadline, now + step), self.ring)
+
+    def ran_out(self) -> tuple[str, float]:
+        """The code and the length of the limit that was hit."""
+        if self.deadline >= self.end:
+            return "total_timeout", self.timeouts.total_s
+        return self.code, self.limit_s
+
+    def stop(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()

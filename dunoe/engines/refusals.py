@@ -1,0 +1,157 @@
+"""What an engine says when it will not: its status and words, turned into our errors."""
+
+import re
+
+import orjson
+
+from dunoe.engines.request import Json
+from dunoe.errors import (
+    BadRequest,
+    Busy,
+    EngineFailed,
+    NotFound,
+    NotSupported,
+    Problem,
+    Text,
+    TooLong,
+    Unavailable,
+)
+
+SHOWN = 500  # characters of foreign words that we repeat
+TOO_LONG = {"exceed_context_size_error", "context_length_exceeded"}
+
+
+def garbage(engine: str, data: bytes) -> EngineFailed:
+    """The engine said something that is not its protocol."""
+    start = data[:80].decode("utf-8", "replace")
+    return EngineFailed(
+        Text(
+            f"엔진 '{engine}'이(가) 알 수 없는 답을 보냈습니다: {start!r}",
+            f"engine '{engine}' sent something that we cannot read: {start!r}",
+        ),
+        Text(
+            "설정의 kind와 url이 그 서버와 맞는지 확인하세요.",
+            "check that kind and url in the settings fit that server.",
+        ),
+        code="engine_garbage",
+        upstream=engine,
+    )
+
+
+def refusal(engine: str, status: int, retry_after: str | None, body: bytes) -> Problem:
+    """The Problem that an HTTP status of 300 or more stands for."""
+    said = _read(body)
+    message = _message(said, status)
+    if status in (401, 403):
+        return EngineFailed(
+            Text(
+                f"엔진 '{engine}'이(가) 우리를 들여보내지 않습니다: {message}",
+                f"engine '{engine}' does not let us in: {message}",
+            ),
+            Text(
+                f"[engines.{engine}]의 auth_header 또는 api_key를 확인하세요.",
+                f"check auth_header or api_key under [engines.{engine}].",
+            ),
+            code="engine_refused_key",
+            upstream=engine,
+        )
+    if status in (429, 503):
+        later = Busy if status == 429 else Unavailable
+        return later(
+            message,
+            Text(
+                f"엔진 '{engine}'이(가) 바쁩니다. 잠시 뒤에 다시 시도하세요.",
+                f"engine '{engine}' is busy; try again in a while.",
+            ),
+            retry_after_s=_seconds(retry_after),
+            code=_code(said),
+            upstream=engine,
+        )
+    if 400 <= status < 500 or status == 501:
+        return _refused_request(engine, status, said, message)
+    return EngineFailed(
+        Text(f"엔진 '{engine}' 오류: {message}", f"engine '{engine}' failed: {message}"),
+        Text("그 엔진의 로그를 확인하세요.", "look at that engine's log."),
+        code=_code(said) or "engine_failed",
+        upstream=engine,
+    )
+
+
+def said_error(engine: str, error: object) -> Problem:
+    """The Problem of an `error` that an engine puts into the middle of a stream."""
+    said: Json = {"error": error}
+    if _is_too_long(said, message := _message(said, 500)):
+        return _refused_request(engine, 400, said, message)
+    return refusal(engine, 500, None, orjson.dumps(said))
+
+
+def _refused_request(engine: str, status: int, said: Json, message: str) -> Problem:
+    code = _code(said)
+    if _is_too_long(said, message):
+        return TooLong(
+            message,
+            Text(
+                "글을 줄이거나 모델의 context를 늘리세요.",
+                "send less text, or raise the model's context.",
+            ),
+            code="context_length_exceeded",
+            upstream=engine,
+        )
+    kinds = {404: NotFound, 405: NotSupported, 501: NotSupported}
+    return kinds.get(status, BadRequest)(
+        message,
+        Text(
+            f"엔진 '{engine}'이(가) 이 요청을 거절했습니다. 위 내용을 고쳐 다시 보내세요.",
+            f"engine '{engine}' refused this request; correct it as it says.",
+        ),
+        code=code,
+        upstream=engine,
+    )
+
+
+def _read(body: bytes) -> Json:
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        text = body.decode("utf-8", "replace").strip()
+        # A proxy's error page is no message for a person; its status says as much.
+        return {} if text.startswith("<") else {"error": text}
+    return said if isinstance(said, dict) else {"error": said}
+
+
+def _error(said: Json) -> Json:
+    error = said.get("error")
+    return error if isinstance(error, dict) else said
+
+
+def _message(said: Json, status: int) -> str:
+    error = said.get("error") or said.get("detail") or said.get("message")
+    if isinstance(error, dict):
+        return _with_counts(error, str(error.get("message") or error))[:SHOWN]
+    return str(error)[:SHOWN] if error else f"HTTP {status}"
+
+
+def _with_counts(error: Json, message: str) -> str:
+    """llama.cpp sends the counts beside its message; a person needs them in it."""
+    counts = [error.get(key) for key in ("n_prompt_tokens", "n_ctx")]
+    if None in counts or all(str(count) in message for count in counts):
+        return message
+    return f"{message} (n_prompt_tokens: {counts[0]}, n_ctx: {counts[1]})"
+
+
+def _code(said: Json) -> str | None:
+    code = _error(said).get("code")
+    return code if isinstance(code, str) else None
+
+
+def _is_too_long(said: Json, message: str) -> bool:
+    error = _error(said)
+    return bool(
+        {str(error.get("type")), str(error.get("code"))} & TOO_LONG
+        or re.search(r"(maximum|exceeds? (the )?(available )?)\s*context (length|size)", message)
+        or re.search(r"input length exceeds", message)
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after and re.fullmatch(r"\d+", retry_after) else None

@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from dunoe.engines.refusals import garbage, refusal
+from dunoe.engines.refusals import broke_off, garbage, refusal
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, EngineFailed, EngineTimeout, Text
 from dunoe.settings import EngineSettings, TimeoutSettings
@@ -101,21 +101,6 @@ class Upstream:
             return orjson.loads(data)
         except orjson.JSONDecodeError as exc:
             raise garbage(self.name, data) from exc
-
-    def broke_off(self) -> EngineFailed:
-        """The engine hung up in the middle of an answer."""
-        return EngineFailed(
-            Text(
-                f"엔진 '{self.name}'의 답이 중간에 끊겼습니다",
-                f"engine '{self.name}' broke off in the middle of an answer",
-            ),
-            Text(
-                "다시 시도하세요. 반복되면 그 엔진의 로그를 확인하세요.",
-                "try again; if it happens again, look at that engine's log.",
-            ),
-            code="engine_broke_off",
-            upstream=self.name,
-        )
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -214,7 +199,7 @@ class Upstream:
             )
         if isinstance(exc, aiohttp.ClientResponseError):
             return garbage(self.name, exc.message.encode())
-        return self.broke_off()
+        return broke_off(self.name)
 
 
 _LIMITS = {

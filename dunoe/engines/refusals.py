@@ -38,6 +38,23 @@ def garbage(engine: str, data: bytes) -> EngineFailed:
     )
 
 
+def broke_off(engine: str, why: str = "") -> EngineFailed:
+    """The engine ended an answer before it was whole."""
+    because = f" ({why})" if why else ""
+    return EngineFailed(
+        Text(
+            f"엔진 '{engine}'의 답이 중간에 끊겼습니다{because}",
+            f"engine '{engine}' broke off in the middle of an answer{because}",
+        ),
+        Text(
+            "다시 시도하세요. 반복되면 그 엔진의 로그를 확인하세요.",
+            "try again; if it happens again, look at that engine's log.",
+        ),
+        code="engine_broke_off",
+        upstream=engine,
+    )
+
+
 def refusal(engine: str, status: int, retry_after: str | None, body: bytes) -> Problem:
     """The Problem that an HTTP status of 300 or more stands for."""
     said = _read(body)

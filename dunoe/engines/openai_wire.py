@@ -1,0 +1,225 @@
+"""What an OpenAI-compatible server reads and writes: questions into bodies, lines into events."""
+
+from typing import Any
+
+import orjson
+
+from dunoe.engines.events import (
+    Called,
+    Event,
+    Extra,
+    Finished,
+    FinishReason,
+    Said,
+    Thought,
+    Usage,
+)
+from dunoe.engines.refusals import broke_off, garbage, said_error
+from dunoe.engines.request import Generation, Json
+from dunoe.errors import EngineFailed
+
+CALLS = 1024  # tool calls in one answer; a greater index is garbage that would make us hold memory
+MODELLED = frozenset({"id", "object", "created", "model", "choices", "usage"})
+REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "eos": "stop",
+}
+BROKEN = frozenset({"abort", "error", "cancelled"})  # vLLM and others: the answer is not whole
+
+
+def body(name: str, ask: Generation) -> Json:
+    """The JSON of `/v1/chat/completions` or `/v1/completions`."""
+    body = dict(ask.options)
+    body["model"] = name
+    body["stream"] = ask.stream
+    if ask.stream:
+        body["stream_options"] = {"include_usage": True}
+    if ask.n != 1:
+        body["n"] = ask.n
+    if ask.format is not None:
+        body["response_format"] = ask.format
+    if ask.task != "chat":
+        body["prompt"] = ask.prompt
+        if ask.task == "infill":
+            body["suffix"] = ask.suffix
+        if ask.logprobs is not None:
+            body["logprobs"] = ask.logprobs
+        return body
+    return body | _chat(ask)
+
+
+def _chat(ask: Generation) -> Json:
+    chat: Json = {"messages": ask.messages}
+    if ask.tools:
+        chat["tools"] = ask.tools
+    if ask.tool_choice is not None:
+        chat["tool_choice"] = ask.tool_choice
+    if ask.logprobs is not None:
+        chat["logprobs"], chat["top_logprobs"] = True, ask.logprobs
+    if isinstance(ask.think, bool):
+        kwargs = ask.options.get("chat_template_kwargs") or {}
+        chat["chat_template_kwargs"] = {**kwargs, "enable_thinking": ask.think}
+    elif ask.think is not None:
+        chat["reasoning_effort"] = ask.think
+    return chat
+
+
+class Decoder:
+    """Turns one answer, streamed or whole, into events.
+
+    engine: the name that errors carry. n: the choices that were asked for.
+    """
+
+    def __init__(self, engine: str, n: int = 1) -> None:
+        self.engine = engine
+        self.unfinished = set(range(n))
+        self.is_done = False
+        self._choices = range(n)
+        self._usage: Json | None = None
+        self._timings: Json = {}
+        self._sent: Json = {}
+
+    def lines(self, lines: list[bytes]) -> list[Event]:
+        """The events of some server-sent lines; raise what the server says went wrong."""
+        events: list[Event] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line[5:]
+            elif line[0] == 0x7B:  # {: some servers put an error into a stream bare
+                data = line
+            elif line.startswith(b"error:"):
+                raise said_error(self.engine, self._parsed(line[6:]))
+            else:
+                continue  # event:, id:, retry:
+            if data.strip() == b"[DONE]":
+                self.is_done = True
+                break
+            self.chunk(self._parsed(data), events)
+        return events
+
+    def whole(self, answer: Any) -> list[Event]:  # Any: JSON
+        """Every event of an answer that was not streamed."""
+        events: list[Event] = []
+        self.chunk(answer, events)
+        return events + self.end()
+
+    def end(self) -> list[Event]:
+        """What is said last; raise EngineFailed when the answer is not whole."""
+        if self.unfinished:
+            raise broke_off(self.engine)
+        if self._usage is None:
+            return []
+        details = self._usage.get("prompt_tokens_details") or {}
+        usage = Usage(
+            prompt_tokens=self._usage.get("prompt_tokens") or 0,
+            completion_tokens=self._usage.get("completion_tokens") or 0,
+            cached_tokens=details.get("cached_tokens") or 0,
+            prefill_s=self._timings.get("prompt_ms", 0.0) / 1000,
+            decode_s=self._timings.get("predicted_ms", 0.0) / 1000,
+        )
+        return [usage]
+
+    def chunk(self, chunk: Any, events: list[Event]) -> None:  # Any: JSON
+        """Append the events of one JSON object."""
+        try:
+            choices = chunk.get("choices")
+            if choices is None:
+                self._without_choices(chunk)
+            else:
+                for choice in choices:
+                    self._choice(choice, events)
+            if chunk.get("usage"):
+                self._usage = chunk["usage"]
+            if news := chunk.keys() - MODELLED:
+                self._extra({key: chunk[key] for key in news}, events)
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            raise self._garbage(chunk) from exc
+
+    def _parsed(self, data: bytes) -> Any:  # Any: JSON
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as exc:
+            raise garbage(self.engine, data) from exc
+
+    def _garbage(self, chunk: object) -> EngineFailed:
+        return garbage(self.engine, orjson.dumps(chunk)[:200])
+
+    def _without_choices(self, chunk: Json) -> None:
+        if chunk.get("error"):
+            raise said_error(self.engine, chunk["error"])
+        if "usage" not in chunk:
+            raise ValueError("neither choices nor usage")
+
+    def _choice(self, choice: Json, events: list[Event]) -> None:
+        index = choice.get("index", 0)
+        if index not in self._choices:
+            raise ValueError("a choice that nobody asked for")
+        said = choice.get("delta") or choice.get("message")
+        if said:
+            if text := said.get("reasoning_content") or said.get("reasoning"):
+                events.append(Thought(_text(text), index))
+            text = said.get("content")
+            if said.get("tool_calls"):
+                self._calls(said["tool_calls"], index, events)
+        else:
+            text = choice.get("text")
+        logprobs = choice.get("logprobs")
+        if text or logprobs:
+            events.append(Said(_text(text or ""), index, _logprobs(logprobs) if logprobs else None))
+        if reason := choice.get("finish_reason"):
+            if reason in BROKEN:
+                raise broke_off(self.engine, reason)
+            self.unfinished.discard(index)
+            stop = choice.get("stop_reason")  # vLLM's
+            stop = stop if isinstance(stop, str) else None
+            events.append(Finished(REASONS.get(reason, "stop"), index, stop))
+
+    def _calls(self, calls: list[Json], index: int, events: list[Event]) -> None:
+        for position, call in enumerate(calls):
+            number = call.get("index", position)
+            if not 0 <= number < CALLS:
+                raise ValueError("a tool call with an absurd index")
+            function = call.get("function") or {}
+            arguments = function.get("arguments") or ""
+            if not isinstance(arguments, str):
+                arguments = orjson.dumps(arguments).decode()
+            events.append(
+                Called(number, call.get("id") or "", function.get("name") or "", arguments, index)
+            )
+
+    def _extra(self, fields: Json, events: list[Event]) -> None:
+        """Say a field of the reply when it is new: many stand in every chunk, always the same."""
+        if news := {k: v for k, v in fields.items() if v is not None and self._sent.get(k) != v}:
+            self._sent.update(news)
+            self._timings = news.get("timings") or self._timings
+            events.append(Extra(news))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text that is none")
+    return value
+
+
+def _logprobs(logprobs: Json) -> list[Json] | None:
+    """OpenAI's chat form; the older form of completions is turned into it."""
+    if "tokens" not in logprobs:
+        return logprobs.get("content")
+    tops = logprobs.get("top_logprobs") or [None] * len(logprobs["tokens"])
+    return [
+        {
+            **_token(token, logprob),
+            "top_logprobs": [_token(other, p) for other, p in (top or {}).items()],
+        }
+        for token, logprob, top in zip(
+            logprobs["tokens"], logprobs["token_logprobs"], tops, strict=True
+        )
+    ]
+
+
+def _token(token: str, logprob: float | None) -> Json:
+    return {"token": token, "logprob": logprob or 0.0, "bytes": list(token.encode())}

@@ -1,0 +1,55 @@
+"""What is installed is pinned, hashed, licensed and explained."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Each package of a lock with the text of its entry."""
+    entries = re.split(r"^(?=[\w.-]+==)", lock.read_text("utf-8"), flags=re.MULTILINE)
+    return {entry.partition("==")[0]: entry for entry in entries[1:]}
+
+
+def named(requirements: list[str]) -> set[str]:
+    """The packages of a list of requirements, without extras and versions."""
+    return {re.split(r"[\[>=<~! ]", one)[0] for one in requirements}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.name))
+def test_a_lock_pins_by_hash_and_names_no_address(lock: Path) -> None:
+    assert [name for name, entry in pins(lock).items() if "--hash=sha256:" not in entry] == []
+    assert re.findall(r"://|^-|file:", lock.read_text("utf-8"), re.MULTILINE) == []
+
+
+def test_the_tests_run_with_the_very_versions_that_dunoe_ships() -> None:
+    ships, tested = pins(ROOT / "requirements.lock"), pins(ROOT / "requirements-test.lock")
+    version = re.compile(r"==(\S+)")
+    differ = {n for n in ships if version.findall(ships[n]) != version.findall(tested.get(n, ""))}
+    assert differ == set()
+
+
+def test_every_direct_dependency_is_locked_and_explained() -> None:
+    groups = PROJECT["dependency-groups"]
+    direct = named(PROJECT["project"]["dependencies"])
+    locked = pins(ROOT / "requirements.lock").keys()
+    assert direct - locked == set()
+    tools = named(groups["test"]) | named(groups["lint"]) | named(groups["build"])
+    assert (direct | tools) - pins(ROOT / "requirements-test.lock").keys() == set()
+    told = PAGE.partition("## Every package")[0]
+    assert {name for name in direct | tools if not re.search(rf"\b{name}\b", told)} == set()
+
+
+def test_every_package_that_is_installed_has_its_licence_on_the_page() -> None:
+    tables = PAGE.partition("## Every package")[2]
+    listed = set(re.findall(r"^\| ([\w.-]+) \| \S", tables, re.MULTILINE)) - {"package"}
+    elsewhere = re.compile(r"== '(win32|emscripten)'")
+    locked = pins(ROOT / "requirements-test.lock").items()
+    assert listed == {n for n, entry in locked if not elsewhere.search(entry.partition("\\")[0])}

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from dunoe.engines.engine import Listed
 from dunoe.engines.events import Event
@@ -25,6 +25,14 @@ from dunoe.portfolio.model import Model
 from dunoe.settings import EngineSettings, TimeoutSettings
 
 
+class Reader(Protocol):
+    """What turns one answer into events."""
+
+    def lines(self, lines: list[bytes]) -> list[Event]: ...
+    def whole(self, answer: Any) -> list[Event]: ...  # Any: JSON
+    def end(self) -> list[Event]: ...
+
+
 class OpenAIEngine:
     """One server, reached by a base URL with or without `/v1`. It loads its models itself."""
 
@@ -32,6 +40,7 @@ class OpenAIEngine:
         self.name = name
         url = settings.url.rstrip("/").removesuffix("/v1")
         self.upstream = Upstream(name, url, authorization(settings), timeouts)
+        self.limit_s = timeouts.connect_s + 5  # for questions that need no thought
         self._rerank_path = ""
         self._count_path = ""
 
@@ -49,16 +58,16 @@ class OpenAIEngine:
     async def generate(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
         """Batches of events; one batch when `ask.stream` is off."""
         path = "/v1/chat/completions" if ask.task == "chat" else "/v1/completions"
-        async with aclosing(self.answer(path, body(model.upstream, ask), ask)) as answer:
+        asked, decoder = body(model.upstream, ask), Decoder(self.name, ask.n)
+        async with aclosing(self.answer(path, asked, decoder, is_streamed=ask.stream)) as answer:
             async for events in answer:
                 yield events
 
     async def answer(
-        self, path: str, asked: Json, ask: Generation
+        self, path: str, asked: Json, decoder: Reader, *, is_streamed: bool
     ) -> AsyncGenerator[list[Event], None]:
         """The events of one request, streamed or whole."""
-        decoder = Decoder(self.name, ask.n)
-        if not ask.stream:
+        if not is_streamed:
             yield decoder.whole(await self.upstream.json("POST", path, asked))
             return
         async with aclosing(self.upstream.stream_lines(path, asked)) as batches:
@@ -164,8 +173,7 @@ class OpenAIEngine:
             raise EngineFailed(exc.message, exc.hint, upstream=self.name) from exc
 
     async def _models(self) -> Any:  # Any: JSON
-        limit_s = self.upstream.timeouts.connect_s + 5
-        return await self.upstream.json("GET", "/v1/models", limit_s=limit_s)
+        return await self.upstream.json("GET", "/v1/models", limit_s=self.limit_s)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -84,7 +84,7 @@ def refusal(engine: str, status: int, retry_after: str | None, body: bytes) -> P
             code=_code(said),
             upstream=engine,
         )
-    if 400 <= status < 500 or status == 501:
+    if 400 <= status < 500 or status == 501 or _is_too_long(said, message):
         return _refused_request(engine, status, said, message)
     return EngineFailed(
         Text(f"엔진 '{engine}' 오류: {message}", f"engine '{engine}' failed: {message}"),
@@ -96,10 +96,7 @@ def refusal(engine: str, status: int, retry_after: str | None, body: bytes) -> P
 
 def said_error(engine: str, error: object) -> Problem:
     """The Problem of an `error` that an engine puts into the middle of a stream."""
-    said: Json = {"error": error}
-    if _is_too_long(said, message := _message(said, 500)):
-        return _refused_request(engine, 400, said, message)
-    return refusal(engine, 500, None, orjson.dumps(said))
+    return refusal(engine, 500, None, orjson.dumps({"error": error}))
 
 
 def _refused_request(engine: str, status: int, said: Json, message: str) -> Problem:
@@ -166,7 +163,7 @@ def _is_too_long(said: Json, message: str) -> bool:
     return bool(
         {str(error.get("type")), str(error.get("code"))} & TOO_LONG
         or re.search(r"(maximum|exceeds? (the )?(available )?)\s*context (length|size)", message)
-        or re.search(r"input length exceeds", message)
+        or re.search(r"input length exceeds|increase the physical batch size", message)
     )
 
 

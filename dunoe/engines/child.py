@@ -1,0 +1,184 @@
+"""The parent's side of one model process: start it, watch it, end it, and know why it ended."""
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections import deque
+from pathlib import Path
+
+import orjson
+
+from dunoe.engines.request import Json
+from dunoe.errors import EngineFailed, EngineTimeout, Text
+
+PROGRAM = Path(__file__).with_name("llama_child.py")
+LOG_LINES = 50
+LOG_LINE = 2000  # characters
+STOP_S = 3.0  # seconds a child may take to end by itself
+
+_CAUSES = (
+    (
+        ("out of memory", "failed to allocate", "unable to allocate", "cudaMalloc"),
+        Text("메모리가 모자랍니다", "out of memory"),
+        Text(
+            "context, parallel 또는 gpu_layers를 줄이거나 더 작은 모델을 쓰세요.",
+            "lower context, parallel or gpu_layers, or take a smaller model.",
+        ),
+    ),
+    (
+        ("unknown model architecture",),
+        Text("이 llama.cpp가 모르는 모델 구조입니다", "llama.cpp does not know its architecture"),
+        Text("dunoe를 새 버전으로 올리세요.", "upgrade dunoe."),
+    ),
+    (
+        ("invalid magic", "failed to read magic", "tensor data is not within", "corrupted"),
+        Text("온전한 GGUF 파일이 아닙니다", "not a whole GGUF file"),
+        Text("파일을 다시 받으세요: dunoe models pull", "fetch it again: dunoe models pull"),
+    ),
+)
+
+_CHECK = Text(
+    "모델 파일과 [models] 설정을 확인하세요.",
+    "check the model's file and its settings under [models].",
+)
+
+
+class Child:
+    """One process with one model in it.
+
+    States: starting (until `start` returns), ready, stopping (in `stop`), dead (`ended` is set).
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.api_key = secrets.token_urlsafe(32)
+        self.port = 0
+        self.ended = asyncio.Event()
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self._process: asyncio.subprocess.Process | None = None
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0 before the start."""
+        return self._process.pid if self._process is not None else 0
+
+    async def start(self, options: Json, limit_s: float) -> None:
+        """Return when the model is loaded; raise, or be cancelled, with nothing left running.
+
+        Call it on the event loop's thread: the kernel ends the child when that thread ends.
+        """
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._start(options)
+        except TimeoutError as exc:
+            raise EngineTimeout(
+                Text(
+                    f"모델 '{self.model}'이(가) {limit_s:g}초 안에 올라오지 않았습니다",
+                    f"model '{self.model}' did not load within {limit_s:g} s",
+                ),
+                Text("[timeouts] load_s 값을 늘리세요.", "raise load_s under [timeouts]."),
+                code="load_timeout",
+            ) from exc
+        finally:
+            if not self.port:
+                await self.stop(0)
+
+    async def _start(self, options: Json) -> None:
+        process = self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # the program's own folder is no place to import from
+            PROGRAM,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for the parent alone
+        )
+        # The child's own task, from here to `stop`, which awaits it: it outlives this call by design.
+        self._life = asyncio.create_task(self._watch(process), name=f"child {self.model}")
+        assert process.stdin is not None and process.stdout is not None
+        whole = options | {"parent": os.getpid(), "api_key": self.api_key}
+        try:
+            process.stdin.write(orjson.dumps(whole) + b"\n")
+            await process.stdin.drain()
+        except ConnectionError:
+            self.log.append("it ended before it was told what to load")
+        line = await process.stdout.readline()
+        if not line:
+            await self.ended.wait()
+            raise self.failed_to_load()
+        self.port = orjson.loads(line)["port"]
+
+    async def stop(self, patience_s: float = STOP_S) -> None:
+        """End the process and wait until it is gone; cancelled, finish that all the same."""
+        if self._life is None or self._process is None:
+            return
+        if not self.ended.is_set():
+            self._process.send_signal(signal.SIGTERM if patience_s else signal.SIGKILL)
+        cancelled = False
+        while not self.ended.is_set():
+            try:
+                async with asyncio.timeout(patience_s or None):
+                    await self.ended.wait()
+            except TimeoutError:
+                self._process.kill()
+                patience_s = 0
+            except asyncio.CancelledError:
+                cancelled = True  # raised again below, when nothing is left behind
+                self._process.kill()
+                patience_s = 0
+        await self._life
+        if cancelled:
+            raise asyncio.CancelledError
+
+    def reason(self) -> str:
+        """How the process ended and the last lines of its log."""
+        code = self._process.returncode if self._process is not None else None
+        how = "it is running" if code is None else f"exit code {code}"
+        if code is not None and code < 0:
+            how = f"killed by {signal.Signals(-code).name}"
+        return "; ".join([how, *list(self.log)[-3:]])
+
+    def failed_to_load(self) -> EngineFailed:
+        """Why the model did not load, in words that llama.cpp's log gives."""
+        last = next((line for line in reversed(self.log) if line), self.reason())
+        cause, hint = Text(last, last), _CHECK
+        for marks, known, way_out in _CAUSES:
+            if any(mark in line for mark in marks for line in self.log):
+                cause, hint = known, way_out
+                break
+        return EngineFailed(
+            Text(
+                f"모델 '{self.model}'을(를) 올리지 못했습니다: {cause.ko}",
+                f"model '{self.model}' did not load: {cause.en}",
+            ),
+            hint,
+            code="load_failed",
+        )
+
+    def died(self) -> EngineFailed:
+        """The model's process ended by itself, perhaps in the middle of an answer."""
+        return EngineFailed(
+            Text(
+                f"모델 '{self.model}'의 프로세스가 멈췄습니다 ({self.reason()})",
+                f"the process of model '{self.model}' died ({self.reason()})",
+            ),
+            Text(
+                "다시 시도하세요: 다음 요청에서 모델이 다시 올라옵니다.",
+                "try again: the next request loads the model anew.",
+            ),
+            code="engine_broke_off",
+        )
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Keep the end of the log, and reap the process."""
+        assert process.stderr is not None
+        rest = b""
+        while data := await process.stderr.read(2**16):
+            *lines, rest = (rest + data).split(b"\n")
+            rest = rest[-LOG_LINE:]
+            self.log += (line.decode("utf-8", "replace").strip()[:LOG_LINE] for line in lines)
+        await process.wait()
+        self.ended.set()

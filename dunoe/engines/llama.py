@@ -1,0 +1,174 @@
+"""llama.cpp as an engine: embedded, one process for each loaded model, or a `llama-server` elsewhere."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from dunoe.engines.child import Child
+from dunoe.engines.engine import Listed
+from dunoe.engines.events import Event
+from dunoe.engines.llama_server import LlamaServerEngine
+from dunoe.engines.request import (
+    Counted,
+    Counting,
+    Embedded,
+    Embedding,
+    Generation,
+    Json,
+    Reranked,
+    Reranking,
+)
+from dunoe.errors import EngineFailed, Text, Unavailable
+from dunoe.portfolio.model import Model
+from dunoe.settings import LLAMA, EngineSettings, TimeoutSettings
+
+CONTEXT = {"chat": 8192, "embedding": 2048, "rerank": 2048}  # where the settings say nothing
+DEATH_S = 1.0  # seconds between a broken connection and the news that the process is dead
+
+
+class LlamaEngine:
+    """The embedded engine: loads GGUF files, each into a process of its own."""
+
+    name = LLAMA
+
+    def __init__(self, timeouts: TimeoutSettings) -> None:
+        self._timeouts = timeouts
+        self._children: dict[str, tuple[Child, LlamaServerEngine]] = {}
+
+    async def load(self, model: Model) -> None:
+        """Start the model's process, unless it runs."""
+        if model.name in self._children:
+            if not self._children[model.name][0].ended.is_set():
+                return
+            await self.unload(model)
+        child = Child(model.name)
+        await child.start(options(model), self._timeouts.load_s)
+        where = EngineSettings(
+            kind="llama", url=f"http://127.0.0.1:{child.port}", api_key=child.api_key
+        )
+        self._children[model.name] = child, LlamaServerEngine(self.name, where, self._timeouts)
+
+    async def unload(self, model: Model) -> None:
+        """End the model's process: that gives its memory back for certain."""
+        if model.name in self._children:
+            child, server = self._children.pop(model.name)
+            try:
+                await child.stop()
+            finally:
+                await server.aclose()
+
+    async def gone(self, model: Model) -> str:
+        """Wait for the end of the model's process; its exit code or signal and last words."""
+        if model.name not in self._children:
+            return "not loaded"
+        child = self._children[model.name][0]
+        await child.ended.wait()
+        return child.reason()
+
+    async def generate(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
+        """Batches of events from the model's process."""
+        child, server = self._loaded(model)
+        try:
+            async with aclosing(server.generate(model, ask)) as answer:
+                async for events in answer:
+                    yield events
+        except EngineFailed as exc:
+            raise await self._explained(child, exc) from exc
+
+    async def embed(self, model: Model, ask: Embedding) -> Embedded:
+        """Vectors from the model's process."""
+        child, server = self._loaded(model)
+        try:
+            return await server.embed(model, ask)
+        except EngineFailed as exc:
+            raise await self._explained(child, exc) from exc
+
+    async def rerank(self, model: Model, ask: Reranking) -> Reranked:
+        """Scores from the model's process."""
+        child, server = self._loaded(model)
+        try:
+            return await server.rerank(model, ask)
+        except EngineFailed as exc:
+            raise await self._explained(child, exc) from exc
+
+    async def count(self, model: Model, ask: Counting) -> Counted:
+        """Tokens, as the model's process counts them."""
+        child, server = self._loaded(model)
+        try:
+            return await server.count(model, ask)
+        except EngineFailed as exc:
+            raise await self._explained(child, exc) from exc
+
+    async def listed(self) -> list[Listed]:
+        """Nothing: its files stand in the settings."""
+        return []
+
+    async def show(self, model: Model) -> Json:
+        """What the process tells of itself (`/props`); {} while it is not loaded."""
+        if model.name not in self._children:
+            return {}
+        return await self._children[model.name][1].show(model)
+
+    async def ping(self) -> None:
+        """The embedded engine is here as long as we are."""
+
+    async def aclose(self) -> None:
+        """End every process, all at once."""
+        children, self._children = self._children, {}
+        async with asyncio.TaskGroup() as group:
+            for child, server in children.values():
+                group.create_task(child.stop())
+                group.create_task(server.aclose())
+
+    def address(self, model: Model) -> tuple[str, str]:
+        """URL and key of a loaded model's own server, for looking inside (`/slots`, `/metrics`)."""
+        child, server = self._loaded(model)
+        return server.upstream.url, child.api_key
+
+    def pid(self, model: Model) -> int:
+        """The process of a loaded model."""
+        return self._loaded(model)[0].pid
+
+    def _loaded(self, model: Model) -> tuple[Child, LlamaServerEngine]:
+        if model.name not in self._children:
+            raise Unavailable(
+                Text(
+                    f"모델 '{model.name}'이(가) 올라와 있지 않습니다",
+                    f"model '{model.name}' is not loaded",
+                ),
+                Text("다시 시도하세요.", "try again."),
+                code="not_loaded",
+            )
+        return self._children[model.name]
+
+    async def _explained(self, child: Child, broken: EngineFailed) -> EngineFailed:
+        """The same failure, or the death of the process where that was its cause."""
+        if broken.code not in ("engine_broke_off", "engine_unreachable"):
+            return broken
+        try:
+            async with asyncio.timeout(DEATH_S):
+                await child.ended.wait()
+        except TimeoutError:
+            return broken
+        return child.died()
+
+
+def options(model: Model) -> Json:
+    """What the child is told."""
+    settings = model.settings
+    template = settings.template
+    return {
+        "file": str(settings.file),
+        "alias": model.name,
+        "mode": settings.mode,
+        "context": settings.context or CONTEXT[settings.mode],
+        "parallel": model.slots,
+        "kv_type": settings.kv_type,
+        "gpu_layers": settings.gpu_layers,
+        "flash_attention": settings.flash_attention,
+        "adapters": [{"file": str(a.file), "scale": a.scale} for a in settings.adapters],
+        "pooling": settings.pooling,
+        "template": None if template is None else template.read_text("utf-8"),
+        "projector": None if settings.projector is None else str(settings.projector),
+        "threads": settings.threads,
+    }

@@ -19,7 +19,9 @@ FLOORS: dict[int, set[str]] = {  # the table of the house's plan; an import goes
     3: {"portfolio"},
     2: {"weights", "store"},
     1: {"settings", "machine", "version"},
-    0: {"errors"},  # with settings in the plan; it lies below, since settings raises too
+    0: {"environment"},  # what settings is made from; the plan has them with it
+    -1: {"toml_file"},
+    -2: {"errors"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
@@ -74,7 +76,7 @@ def swallowed_errors(text: str, tree: ast.Module) -> Iterator[str]:
         is_broad = any(name.id in BROAD for name in names)
         last = node.body[-1]
         goes_on = isinstance(last, ast.Raise) and last.exc is None
-        has_reason = re.search(r"# noqa: BLE001 - \S", lines[node.lineno - 1])
+        has_reason = re.search(r"# (noqa: BLE001 - )?(?!noqa)\w", lines[node.lineno - 1])
         if is_broad and not goes_on and not has_reason:
             yield f"{node.lineno}: a broad except without a reason"
         if all(isinstance(step, ast.Pass) for step in node.body):
@@ -82,10 +84,13 @@ def swallowed_errors(text: str, tree: ast.Module) -> Iterator[str]:
 
 
 def unreasoned_ignores(text: str) -> Iterator[str]:
-    """`noqa` and `type: ignore` that do not say why."""
+    """`noqa` and `type: ignore` that do not say why, behind them or on the line above."""
+    above = ""
     for number, line in enumerate(text.split("\n"), 1):
-        if re.search(r"#\s*(noqa|type:\s*ignore)", line) and not REASONED.search(line):
+        has_reason = REASONED.search(line) or above.lstrip().startswith("# ")
+        if re.search(r"#\s*(noqa|type:\s*ignore)", line) and not has_reason:
             yield f"{number}: an ignore without a reason"
+        above = line
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
@@ -189,6 +194,7 @@ def test_a_swallowed_error_is_seen(handler: str) -> None:
     "handler",
     [
         "except Exception:  # noqa: BLE001 - outermost edge, logged\n    log()",
+        "except Exception:  # outermost edge, logged\n    log.exception('')",
         "except BaseException:\n    tidy()\n    raise",
     ],
 )
@@ -204,3 +210,4 @@ def test_an_ignore_without_a_reason_is_seen(line: str) -> None:
     assert [*unreasoned_ignores(line)]
     assert [*unreasoned_ignores("x()  # noqa: E501 - a table")] == []
     assert [*unreasoned_ignores("x()  # type: ignore[arg-type]  # its stub is wrong")] == []
+    assert [*unreasoned_ignores("# It ships no types.\nimport x  # type: ignore[a]")] == []

@@ -5,16 +5,17 @@ The tables below are the reference: the example file, `dunoe config show` and th
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from dunoe.environment import add_environment, home_folder, language
 from dunoe.errors import Language, Misconfigured, Text
+from dunoe.toml_file import Refused, TomlFile
 
 Role = Literal["brain", "search", "coder", "router"]
 ROLES: tuple[Role, ...] = ("brain", "search", "coder", "router")
@@ -30,12 +31,43 @@ def read_size(value: object) -> object:
         return value
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
     if found is None or found[2].upper() not in _UNITS:
-        raise ValueError('a size looks like "16GiB" or "500MB"')
+        raise Refused(
+            Text('크기는 "16GiB"나 "500MB"처럼 씁니다', 'a size looks like "16GiB" or "500MB"')
+        )
     return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def read_url(value: str) -> str:
+    """An HTTP address without the slash at its end; raises `Refused` for anything else."""
+    if not re.match(r"https?://[^\s/]+", value):
+        raise Refused(
+            Text(
+                "http:// 또는 https://로 시작하는 주소여야 합니다",
+                "must begin with http:// or https://",
+            )
+        )
+    return value.rstrip("/")
 
 
 Size = Annotated[int, BeforeValidator(read_size), Field(ge=0)]
 Network = IPv4Network | IPv6Network
+
+
+def read_network(value: object) -> object:
+    """The same value; raises `Refused` unless it is one address or some, like `"192.168.0.0/24"`."""
+    try:
+        ip_network(str(value))
+    except ValueError as exc:
+        raise Refused(
+            Text(
+                '네트워크 주소여야 합니다 (예: "192.168.0.0/24")',
+                'must be a network, such as "192.168.0.0/24"',
+            )
+        ) from exc
+    return value
+
+
+Networks = tuple[Annotated[Network, BeforeValidator(read_network)], ...]
 
 
 class _Table(BaseModel):
@@ -60,7 +92,7 @@ class ModelSettings(_Table):
     aliases: tuple[str, ...] = ()
     mode: Literal["chat", "embedding", "rerank"] = "chat"
     context: int | None = Field(None, ge=16, description="tokens per slot")
-    parallel: int | None = Field(None, ge=1, le=256, description="slots: answers at once")
+    parallel: int | None = Field(None, ge=1, le=4096, description="slots: answers at once")
     footprint: Size | None = Field(None, description="memory when loaded; default: the file's size")
     kv_type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"] = "f16"
     gpu_layers: int = Field(-1, ge=-1, description="layers on the card; -1: all that fit")
@@ -76,7 +108,7 @@ class EngineSettings(_Table):
     """A program that runs models, reached over HTTP."""
 
     kind: Literal["ollama", "openai", "llama"]
-    url: str = Field(pattern=r"^https?://[^\s/]+")
+    url: Annotated[str, AfterValidator(read_url)]
     auth_header: str | None = Field(None, description="the whole Authorization header, or env:NAME")
     api_key: str | None = Field(None, description="sent as a Bearer token, or env:NAME")
     discover: bool = Field(False, description="offer every model this engine lists")
@@ -104,8 +136,8 @@ class ServerSettings(_Table):
     port: int = Field(11435, ge=0, le=65535)
     default: str | None = Field(None, description="the model of a request that names none")
     body_limit: Size = 32 * 2**20
-    allow: tuple[Network, ...] = Field((), description="client addresses; empty: every address")
-    trusted_proxies: tuple[Network, ...] = Field((), description="whose X-Forwarded-For we believe")
+    allow: Networks = Field((), description="client addresses; empty: every address")
+    trusted_proxies: Networks = Field((), description="whose X-Forwarded-For we believe")
     ping_s: float = Field(
         15, gt=0, description="a comment this often while a stream has nothing to say"
     )
@@ -152,8 +184,8 @@ class StoreSettings(_Table):
     )
 
 
-class Settings(_Table):
-    """Everything dunoe was told. `home` is absolute; so is every path."""
+class Told(_Table):
+    """What the file and the environment may say."""
 
     language: Language = "ko"
     server: ServerSettings = ServerSettings()
@@ -168,8 +200,17 @@ class Settings(_Table):
     embedding_model: str | None = Field(
         None, description="the model of an embedding request that names none"
     )
+
+
+class Settings(Told):
+    """Everything dunoe was told. `home` is absolute; so is every path.
+
+    source: the file. unset: variables that an `env:NAME` names and nobody set, by the key that names them.
+    """
+
     home: Path = Path()
     source: Path | None = None
+    unset: dict[str, str] = {}
 
     @property
     def database_url(self) -> str:
@@ -192,6 +233,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def spoken() -> Language:
+    """The language of the terminal, for what must be said before any settings are read."""
+    return language(os.environ)
+
+
 def load(
     path: Path | None = None,
     *,
@@ -205,121 +251,34 @@ def load(
     host, port: win over the file.
     """
     env = os.environ if environ is None else environ
-    home = _home(env)
+    home = home_folder(env)
     source = path or next(
         (p for p in (Path("dunoe.toml"), home / "dunoe.toml") if p.is_file()), None
     )
-    text = _read(source) if source is not None else ""
-    tree = _parse(text, source)
-    _add_environment(tree, env)
-    for key, value in (("host", host), ("port", port)):
-        if value is not None:
-            tree.setdefault("server", {})[key] = value
-    folder = source.resolve().parent if source is not None else Path.cwd()
-    try:
-        settings = Settings.model_validate(tree | {"home": home, "source": source})
-    except ValidationError as exc:
-        raise _refusal(exc, text, source) from exc
-    return _Check(text, source, folder, env).settled(settings)
-
-
-def _home(env: Mapping[str, str]) -> Path:
-    if named := env.get("DUNOE_HOME"):
-        return Path(named).expanduser().absolute()
-    data = env.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share").absolute() / "dunoe"
-
-
-def _read(source: Path) -> str:
-    try:
-        return source.read_text("utf-8")
-    except OSError as exc:
-        raise Misconfigured(
-            Text(
-                f"설정 파일을 읽을 수 없습니다: {source}",
-                f"cannot read the settings file: {source}",
-            ),
-            Text(
-                "경로를 확인하거나 dunoe.example.toml을 복사해 시작하세요.",
-                "check the path, or start from a copy of dunoe.example.toml.",
-            ),
-        ) from exc
-    except UnicodeDecodeError as exc:
-        raise Misconfigured(
-            Text(f"{source}: UTF-8 파일이 아닙니다", f"{source}: not a UTF-8 file"),
-            Text("UTF-8로 다시 저장하세요.", "save it again as UTF-8."),
-        ) from exc
-
-
-def _parse(text: str, source: Path | None) -> dict[str, Any]:  # Any: TOML
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        found = re.search(r"line (\d+)", str(exc))
-        line = int(found[1]) if found else text.count("\n") + 1
-        twice = re.search(r"Cannot (?:declare|overwrite).*", str(exc))
-        if twice:
-            message = Text(
-                f"{source}:{line}: 같은 이름이 두 번 나옵니다",
-                f"{source}:{line}: the same name stands twice",
-            )
-            hint = Text(
-                "둘 중 하나의 이름을 바꾸거나 지우세요.", "rename or remove one of the two."
-            )
-        else:
-            message = Text(
-                f"{source}:{line}: TOML 문법 오류: {exc}", f"{source}:{line}: not TOML: {exc}"
-            )
-            hint = Text(
-                '문자열은 "따옴표"로 감싸고, 표는 [이름]으로 씁니다.',
-                'write strings in "quotes" and tables as [name].',
-            )
-        raise Misconfigured(message, hint) from exc
-
-
-def _add_environment(tree: dict[str, Any], env: Mapping[str, str]) -> None:  # Any: TOML
-    """Lay the owner's environment names over the file, where the file says nothing of its own."""
-    if url := env.get("OLLAMA_BASE_URL"):
-        _add_ollama(tree, url, env)
-    for name, table, key in (
-        ("DATABASE_URL", "store", "url"),
-        ("QDRANT_HOST", "qdrant", "host"),
-        ("QDRANT_PORT", "qdrant", "port"),
-        ("QDRANT_API_KEY", "qdrant", "api_key"),
-    ):
-        if value := env.get(name):
-            tree.setdefault(table, {}).setdefault(key, value)
-    if value := env.get("EMBEDDING_MODEL"):
-        tree.setdefault("embedding_model", value)
-
-
-def _add_ollama(tree: dict[str, Any], url: str, env: Mapping[str, str]) -> None:  # Any: TOML
-    engine = tree.setdefault("engines", {}).setdefault("ollama", {"kind": "ollama"})
-    engine.setdefault("url", url)
-    engine.setdefault("discover", True)
-    if env.get("OLLAMA_AUTH_HEADER"):
-        engine.setdefault("auth_header", "env:OLLAMA_AUTH_HEADER")
-    models, roles = tree.setdefault("models", {}), tree.setdefault("roles", {})
-    for name, role in (("OLLAMA_MODEL", "brain"), ("OLLAMA_MODEL_LIGHT", "router")):
-        if model := env.get(name):
-            models.setdefault(model, {"engine": "ollama", "name": model})
-            roles.setdefault(role, model)
-    if model := env.get("OLLAMA_MODEL"):
-        tree.setdefault("server", {}).setdefault("default", model)
+    file = TomlFile(source)
+    add_environment(file, env)
+    if host is not None:
+        file.add(("server", "host"), host, "--host", wins=True)
+    if port is not None:
+        file.add(("server", "port"), port, "--port", wins=True)
+    told = file.checked(Told)
+    said = {name: getattr(told, name) for name in told.model_fields_set}
+    settings = Settings(**said, home=home, source=source)
+    folder = source.absolute().parent if source is not None else Path.cwd()
+    return _Check(file, folder, env).settled(settings)
 
 
 class _Check:
     """What the types cannot say: names that must exist, files that must be there."""
 
-    def __init__(
-        self, text: str, source: Path | None, folder: Path, env: Mapping[str, str]
-    ) -> None:
-        self.text, self.source, self.folder, self.env = text, source, folder, env
+    def __init__(self, file: TomlFile, folder: Path, env: Mapping[str, str]) -> None:
+        self.file, self.folder, self.env = file, folder, env
+        self.unset: dict[str, str] = {}
 
     def settled(self, settings: Settings) -> Settings:
         """The same settings with absolute paths and secrets filled in; raise `Misconfigured`."""
         if LLAMA in settings.engines:
-            raise self.wrong(
+            raise self.file.wrong(
                 ("engines", LLAMA),
                 Text(
                     f"'{LLAMA}'은(는) 내장 엔진의 이름입니다",
@@ -330,12 +289,14 @@ class _Check:
         models = {name: self.model(name, one, settings) for name, one in settings.models.items()}
         engines = {name: self.engine(name, one) for name, one in settings.engines.items()}
         self.names(settings)
-        return settings.model_copy(update={"models": models, "engines": engines})
+        return settings.model_copy(
+            update={"models": models, "engines": engines, "unset": self.unset}
+        )
 
     def model(self, name: str, model: ModelSettings, settings: Settings) -> ModelSettings:
         at = ("models", name)
         if (model.file is None) == (model.engine is None):
-            raise self.wrong(
+            raise self.file.wrong(
                 at,
                 Text(
                     f"모델 '{name}'에는 file 또는 engine 중 하나만 있어야 합니다",
@@ -347,7 +308,7 @@ class _Check:
                 ),
             )
         if model.engine is not None and model.engine not in settings.engines:
-            raise self.wrong(
+            raise self.file.wrong(
                 (*at, "engine"),
                 Text(
                     f"엔진 '{model.engine}'이(가) 없습니다", f"there is no engine '{model.engine}'"
@@ -358,21 +319,20 @@ class _Check:
                 ),
             )
         paths = {"file": model.file, "template": model.template, "projector": model.projector}
-        return model.model_copy(
-            update={key: self.path((*at, key), p) for key, p in paths.items() if p is not None}
-            | {
-                "adapters": tuple(
-                    a.model_copy(update={"file": self.path((*at, "adapters"), a.file)})
-                    for a in model.adapters
-                )
-            }
+        whole: dict[str, object] = {
+            key: self.path((*at, key), path) for key, path in paths.items() if path is not None
+        }
+        whole["adapters"] = tuple(
+            one.model_copy(update={"file": self.path((*at, "adapters"), one.file)})
+            for one in model.adapters
         )
+        return model.model_copy(update=whole)
 
     def path(self, at: tuple[str, ...], path: Path) -> Path:
         whole = self.folder / path.expanduser()
         if whole.is_file():
             return whole
-        raise self.wrong(
+        raise self.file.wrong(
             at,
             Text(f"파일이 없습니다: {whole}", f"no such file: {whole}"),
             Text(
@@ -382,26 +342,29 @@ class _Check:
         )
 
     def engine(self, name: str, engine: EngineSettings) -> EngineSettings:
+        at = f"engines.{name}"
         return engine.model_copy(
             update={
-                "url": engine.url.rstrip("/"),
-                "auth_header": self.secret(engine.auth_header),
-                "api_key": self.secret(engine.api_key),
+                "auth_header": self.secret(f"{at}.auth_header", engine.auth_header),
+                "api_key": self.secret(f"{at}.api_key", engine.api_key),
             }
         )
 
-    def secret(self, value: str | None) -> str | None:
+    def secret(self, at: str, value: str | None) -> str | None:
         """`env:NAME` is that variable; one that is not set is no secret at all."""
-        if value is not None and value.startswith("env:"):
-            return self.env.get(value.removeprefix("env:")) or None
-        return value
+        if value is None or not value.startswith("env:"):
+            return value
+        name = value.removeprefix("env:")
+        if not self.env.get(name):
+            self.unset[at] = name
+        return self.env.get(name) or None
 
     def names(self, settings: Settings) -> None:
-        known: dict[str, str] = {}
+        known: set[str] = set()
         for name, model in settings.models.items():
             for spelled in (name, *model.aliases):
                 if spelled in known or spelled in ROLES:
-                    raise self.wrong(
+                    raise self.file.wrong(
                         ("models", name),
                         Text(
                             f"이름 '{spelled}'이(가) 겹칩니다",
@@ -412,7 +375,7 @@ class _Check:
                             "models, aliases and roles (brain, search, coder, router) need different names.",
                         ),
                     )
-                known[spelled] = name
+                known.add(spelled)
         wanted = [(("roles", str(role)), name) for role, name in settings.roles.items()]
         if settings.server.default is not None and settings.server.default not in ROLES:
             wanted.append((("server", "default"), settings.server.default))
@@ -420,80 +383,18 @@ class _Check:
         discovers = any(engine.discover for engine in settings.engines.values())
         for at, name in wanted:
             if name not in known and name not in pulled and not discovers:
-                raise self.wrong(
-                    at,
-                    Text(
-                        f"모델 '{name}'이(가) 설정에 없습니다",
-                        f"there is no model '{name}' in the settings",
-                    ),
-                    Text(
-                        f"[models.{name}] 표를 추가하거나 다음 중에서 고르세요: {', '.join(known) or '-'}",
-                        f"add a table [models.{name}] or choose one of: {', '.join(known) or '-'}",
-                    ),
-                )
+                raise self.unknown(at, name, known)
 
-    def wrong(self, at: tuple[str, ...], message: Text, hint: Text) -> Misconfigured:
-        place = _place(self.text, self.source, at)
-        return Misconfigured(Text(f"{place}{message.ko}", f"{place}{message.en}"), hint)
-
-
-def _place(text: str, source: Path | None, at: tuple[str | int, ...]) -> str:
-    """`file:line: ` of a key, or nothing when it came from elsewhere."""
-    line = _line(text, [str(step) for step in at])
-    return f"{source}:{line}: " if source is not None and line else f"{'.'.join(map(str, at))}: "
-
-
-def _line(text: str, at: list[str]) -> int:
-    """The line of the deepest step of `at` that stands in the text; 0 when none does."""
-    best, depth, table = 0, 0, list[str]()
-    for number, raw in enumerate(text.split("\n"), 1):
-        line = raw.strip()
-        if header := re.match(r"\[+\s*([^\]]+?)\s*\]+", line):
-            table = _steps(header[1])
-            path = table
-        elif key := re.match(
-            r"""((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""", line
-        ):
-            path = table + _steps(key[1])
-        else:
-            continue
-        if len(path) > depth and path == at[: len(path)]:
-            best, depth = number, len(path)
-    return best
-
-
-def _steps(dotted: str) -> list[str]:
-    return [a or b or c for a, b, c in re.findall(r"""([\w-]+)|"([^"]*)"|'([^']*)'""", dotted)]
-
-
-_SAID: dict[str, Text] = {
-    "extra_forbidden": Text("모르는 설정입니다", "unknown setting"),
-    "missing": Text("꼭 필요한 설정이 없습니다", "a required setting is missing"),
-}
-
-
-def _refusal(exc: ValidationError, text: str, source: Path | None) -> Misconfigured:
-    first = exc.errors(include_url=False)[0]
-    at = tuple(step for step in first["loc"] if step not in ("function-after", "[key]"))
-    key = ".".join(map(str, at))
-    place = _place(text, source, at)
-    said = _SAID.get(first["type"], Text(f"값이 맞지 않습니다 ({first['msg']})", first["msg"]))
-    hint = Text(
-        "dunoe.example.toml에 모든 설정이 설명되어 있습니다.",
-        "dunoe.example.toml explains every setting.",
-    )
-    if first["type"] == "extra_forbidden" and (known := _known_keys(at)):
-        hint = Text(f"쓸 수 있는 이름: {known}", f"known here: {known}")
-    return Misconfigured(Text(f"{place}'{key}': {said.ko}", f"{place}'{key}': {said.en}"), hint)
-
-
-def _known_keys(at: tuple[str | int, ...]) -> str:
-    tables: dict[str, type[BaseModel]] = {
-        "server": ServerSettings, "timeouts": TimeoutSettings, "card": CardSettings,
-        "queue": QueueSettings, "models": ModelSettings, "engines": EngineSettings,
-        "store": StoreSettings, "qdrant": QdrantSettings,
-    }  # fmt: skip
-    table = Settings if len(at) == 1 else tables.get(str(at[0]))
-    if table is None:
-        return ""
-    return ", ".join(name for name in table.model_fields if name not in ("home", "source"))
+    def unknown(self, at: tuple[str, ...], name: str, known: set[str]) -> Misconfigured:
+        names = ", ".join(sorted(known)) or "-"
+        return self.file.wrong(
+            at,
+            Text(
+                f"모델 '{name}'이(가) 설정에 없습니다",
+                f"there is no model '{name}' in the settings",
+            ),
+            Text(
+                f"[models.{name}] 표를 추가하거나 다음 중에서 고르세요: {names}",
+                f"add a table [models.{name}] or choose one of: {names}",
+            ),
+        )

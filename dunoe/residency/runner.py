@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import anyio
 
@@ -37,6 +37,13 @@ class Lease:
     load_s: float
 
 
+class Stay(NamedTuple):
+    """A model that is not absent: cancelling the scope unloads it, cancelling the task abandons it."""
+
+    scope: anyio.CancelScope
+    task: asyncio.Task[None]
+
+
 class Runner:
     """The models of some engines on some cards. An async context manager: it owns every task it starts.
 
@@ -56,13 +63,14 @@ class Runner:
         self._scheduler = Scheduler(budgets, queue)
         self._tickets = map(Ticket, itertools.count(1))
         self._waiters: dict[Ticket, asyncio.Future[Grant | Refuse]] = {}
-        self._stays: dict[str, anyio.CancelScope] = {}  # of models that are not absent
+        self._stays: dict[str, Stay] = {}  # of models that are not absent
         self._absences: dict[str, asyncio.Future[None]] = {}
         self._someone_waits = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._group = await anyio.create_task_group().__aenter__()
-        self._group.start_soon(self._watch_the_clock)
+        # asyncio's group and not anyio's: a cancel scope around us must not cut short the unloading
+        self._group = await asyncio.TaskGroup().__aenter__()
+        self._timer = self._group.create_task(self._watch_the_clock())
         return self
 
     async def __aexit__(
@@ -80,7 +88,8 @@ class Runner:
         finally:
             if self._stays:
                 log.warning("not unloaded in time: %s", ", ".join(self._stays))
-            self._group.cancel_scope.cancel()
+            for task in (self._timer, *(stay.task for stay in self._stays.values())):
+                task.cancel()
             await self._group.__aexit__(None, None, None)
 
     def lease(self, model: Model) -> AbstractAsyncContextManager[Lease]:
@@ -152,17 +161,18 @@ class Runner:
                     if not answer.done():  # else it was cancelled, and its `left` is on the way
                         answer.set_result(decision)
                 case Load(model):
-                    stay = self._stays[model.name] = anyio.CancelScope()
-                    self._group.start_soon(self._stay, model, stay)
+                    scope = anyio.CancelScope()
+                    task = self._group.create_task(self._stay(model, scope))
+                    self._stays[model.name] = Stay(scope, task)
                 case Unload(model) | CancelLoad(model):
-                    self._stays[model.name].cancel()
+                    self._stays[model.name].scope.cancel()
 
-    async def _stay(self, model: Model, stay: anyio.CancelScope) -> None:
-        """One stay of a model, from load to unload. Cancelling `stay` ends it, loading or loaded."""
+    async def _stay(self, model: Model, scope: anyio.CancelScope) -> None:
+        """One stay of a model, from load to unload. Cancelling the scope ends it, loading or loaded."""
         engine = self._engines[model.engine]
-        with stay:
+        with scope:
             failure = await _load(engine, model)
-            if not stay.cancel_called:  # a load may end well in the moment it is cancelled
+            if not scope.cancel_called:  # a load may end well in the moment it is cancelled
                 if failure is not None:
                     self._end(
                         model, self._scheduler.load_failed(model.name, failure, self._clock())
@@ -170,7 +180,7 @@ class Runner:
                     return
                 self._act(self._scheduler.loaded(model.name, self._clock()))
                 await _death(engine, model)
-                if not stay.cancel_called:
+                if not scope.cancel_called:
                     self._end(model, self._scheduler.gone(model.name, self._clock()))
                     return
         await _unload(engine, model)

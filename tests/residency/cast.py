@@ -81,6 +81,12 @@ class Scripted:
         """The next door of this kind: load, unload or death of a model."""
         return self._doors.setdefault(f"{what} {name}", Door())
 
+    def doors(self, what: str) -> list[Door]:
+        """Those of this kind that somebody waits at."""
+        return [
+            door for key, door in self._doors.items() if key.startswith(what) and door.came.is_set()
+        ]
+
     async def _through(self, what: str, name: str) -> None:
         door = self.door(what, name)
         self.said.append(f"{what} {name}")

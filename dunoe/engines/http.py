@@ -52,16 +52,24 @@ class Upstream:
         self, method: str, path: str, body: Json | None = None, *, limit_s: float | None = None
     ) -> Any:  # Any: JSON
         """One question, one whole answer; limit_s: seconds for all of it, else the total limit."""
+        return self.parsed(await self._whole(method, path, body, limit_s))
+
+    async def tell(self, method: str, path: str, body: Json) -> None:
+        """One order; what is answered beyond its status does not matter and may be nothing."""
+        await self._whole(method, path, body, None)
+
+    async def _whole(
+        self, method: str, path: str, body: Json | None, limit_s: float | None
+    ) -> bytes:
         limit = limit_s if limit_s is not None else self.timeouts.total_s
         try:
             async with asyncio.timeout(limit):
                 async with self._answer(method, path, body) as answer:
-                    whole = await answer.read()
+                    return await answer.read()
+        except aiohttp.ClientError as exc:  # first: aiohttp's own timeouts are TimeoutErrors too
+            raise self._broken(exc) from exc
         except TimeoutError as exc:
             raise self._too_slow("total_timeout", limit) from exc
-        except aiohttp.ClientError as exc:
-            raise self._broken(exc) from exc
-        return self.parsed(whole)
 
     async def stream_lines(self, path: str, body: Json) -> AsyncGenerator[list[bytes], None]:
         """Complete lines, all that one read of the network completed, without empty lines and comments.
@@ -72,10 +80,10 @@ class Upstream:
         try:
             async with asyncio.timeout_at(watch.deadline):
                 answer = await self._ask("POST", path, body)
-        except TimeoutError as exc:
-            raise self._too_slow(*watch.ran_out()) from exc
         except aiohttp.ClientError as exc:
             raise self._broken(exc) from exc
+        except TimeoutError as exc:
+            raise self._too_slow(*watch.ran_out()) from exc
         try:
             watch.start(answer)
             lines = _Lines(self)

@@ -95,7 +95,7 @@ class _Writing:
         if self.body.get("stream"):
             return Answer(
                 pieces=[_event(piece) for piece in self.chunks()],
-                end=b"data: [DONE]\n\n",
+                end=b"".join(map(_event, self.last())) + b"data: [DONE]\n\n",
                 error=error,
                 garbage=b"data: {not json\n\n",
                 type="text/event-stream",
@@ -159,7 +159,7 @@ class _Writing:
         return {"content": [_odd(t) | {"top_logprobs": [_odd(t)] * min(top, 1)} for t in tokens]}
 
     def chunks(self) -> list[Json]:
-        """Role, thoughts, words, calls, the end, and usage where it was wanted."""
+        """Role, thoughts, words and calls."""
         found = []
         for index in range(self.n):
             if self.is_chat:
@@ -171,7 +171,11 @@ class _Writing:
                 found += [
                     self.chunk(index, {"tool_calls": [part]}) for part in _parts(number, call)
                 ]
-            found.append(self.chunk(index, {}, finish=self.finish))
+        return found
+
+    def last(self) -> list[Json]:
+        """Why each choice ended, and usage where it was wanted."""
+        found = [self.chunk(index, {}, finish=self.finish) for index in range(self.n)]
         if (self.body.get("stream_options") or {}).get("include_usage"):
             found.append(self.envelope() | {"choices": [], "usage": self.usage()})
         return found

@@ -24,7 +24,7 @@ Fault = Literal[
     "half_line",  # says `at` pieces and half a line, then closes
     "garbage",  # says `at` pieces, then a line that is not JSON
     "error",  # says `at` pieces, then the error as a line of the stream
-    "unfinished",  # ends properly, but without `done: true` or `[DONE]`
+    "unfinished",  # ends as HTTP should, but without saying that the answer is whole
     "cut",  # every byte is a write of its own
 ]
 
@@ -259,7 +259,7 @@ async def _say(to: Connection, piece: bytes, turn: Turn) -> None:
         await _drip(piece, to.chunk)
     else:
         to.chunk(piece)
-    if turn.pause_s:
+    if turn.pause_s and to.now is not None and not to.now.left.is_set():
         await asyncio.sleep(turn.pause_s)
 
 

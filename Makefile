@@ -42,10 +42,10 @@ lock: .venv/test.stamp
 .venv-bench/bench.stamp: requirements-bench.lock
 
 .venv/%.stamp:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo '오류: Python 3.11 이상이 필요합니다. 설치한 뒤: make serve PYTHON=python3.11' >&2; \
 		echo 'error: Python 3.11 or newer is needed. Once it is installed: make serve PYTHON=python3.11' >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo '오류: Python에 venv 모듈이 없습니다. Debian·Ubuntu라면: sudo apt install python3-venv' >&2; \
 		echo 'error: this Python has no venv module. On Debian or Ubuntu: sudo apt install python3-venv' >&2; exit 1; }
 	$(PYTHON) -m venv .venv

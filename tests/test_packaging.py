@@ -1,7 +1,10 @@
 """What is installed is pinned, hashed, licensed and explained."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PART_OF = {"pydantic-core": "pydantic", "yarl": "aiohttp"}  # named in the public interface of
+OURS = {"dunoe", "tests", "bench"}
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 
 
@@ -45,6 +50,25 @@ def test_every_direct_dependency_is_locked_and_explained() -> None:
     assert (direct | tools) - pins(ROOT / "requirements-test.lock").keys() == set()
     told = PAGE.partition("## Every package")[0]
     assert {name for name in direct | tools if not re.search(rf"\b{name}\b", told)} == set()
+
+
+def imported(folder: Path) -> set[str]:
+    """The packages that the code of a folder imports, none of Python's own and none of ours."""
+    trees = [ast.parse(file.read_text("utf-8")) for file in folder.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS
+    packages = packages_distributions()
+    found = {packages[module][0].lower().replace("_", "-") for module in modules}
+    return {PART_OF.get(package, package) for package in found}
+
+
+def test_what_is_imported_is_asked_for_by_name() -> None:
+    direct = named(PROJECT["project"]["dependencies"])
+    assert imported(ROOT / "dunoe") - direct == set()
+    groups = PROJECT["dependency-groups"]
+    assert imported(ROOT / "tests") - direct - named(groups["test"]) == set()
 
 
 def test_every_package_that_is_installed_has_its_licence_on_the_page() -> None:

@@ -1,0 +1,3 @@
+"""The version of this dunoe, said once."""
+
+VERSION = "0.1.0"

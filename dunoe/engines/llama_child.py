@@ -73,7 +73,12 @@ def _add_files(xllamacpp: Any, p: Any, options: dict[str, Any]) -> None:  # Any:
 
 
 def _add_mode(xllamacpp: Any, p: Any, options: dict[str, Any]) -> None:  # Any: as above
-    if options["mode"] != "chat":
+    if options["mode"] == "chat":
+        # It looks up from reading a prompt only between batches: a batch is how long a caller who
+        # left keeps the slot. These are as fast as greater ones.
+        has_card = any("GPU" in str(device["type"]) for device in xllamacpp.get_device_info())
+        p.n_batch = p.n_ubatch = max(512 if has_card else 64, options["parallel"])
+    else:
         p.embedding = True
         p.n_batch = p.n_ubatch = options["context"]  # a text must fit one batch
     pooling = options["pooling"] or ("rank" if options["mode"] == "rerank" else None)

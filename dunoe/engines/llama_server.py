@@ -4,21 +4,30 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from math import sqrt
-from typing import Any
 
-import orjson
-
-from dunoe.engines.events import Event, Extra, Finished, Said, Usage
+from dunoe.engines.events import Event, Extra, Said, Usage
 from dunoe.engines.openai import OpenAIEngine
 from dunoe.engines.openai_wire import Decoder, body
-from dunoe.engines.refusals import broke_off, garbage, said_error
-from dunoe.engines.request import Counted, Counting, Embedded, Embedding, Generation, Json
+from dunoe.engines.request import (
+    Counted,
+    Counting,
+    Embedded,
+    Embedding,
+    Generation,
+    Json,
+    Reranked,
+    Reranking,
+)
 from dunoe.errors import BadRequest, Text, TooLong
 from dunoe.portfolio.model import Model
+
+PROBE = "=0="  # stands for text in a prompt whose other parts we want to know
 
 
 class LlamaServerEngine(OpenAIEngine):
     """One `llama-server`."""
+
+    _fim: tuple[list[int], list[int], list[int]] | None = None
 
     async def generate(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
         """Batches of events.
@@ -26,30 +35,87 @@ class LlamaServerEngine(OpenAIEngine):
         Several choices are asked for one after another: each takes one slot, as the scheduler counted,
         and its usage is right (llama.cpp counts the tokens of one choice only).
         """
-        total = Usage(0, 0)
+        total, events = Usage(0, 0), list[Event]()
         for index in range(ask.n):
             async with aclosing(self._one(model, _choice(ask, index))) as answer:
-                async for events in answer:
-                    if ask.n > 1:
-                        events = _renumbered(events, index, total)
-                    if events:
+                async for batch in answer:
+                    events += batch if ask.n == 1 else _renumbered(batch, index, total)
+                    if events and ask.stream:
                         yield events
+                        events = []
         if ask.n > 1:
-            yield [total]
+            events.append(total)
+        if events:
+            yield events
 
     async def _one(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
-        decoder: Decoder | Native
+        """One choice, always streamed: the server notices that we left only when it writes to us."""
         if ask.task == "infill":
-            path, asked, decoder = "/infill", infill(ask), Native(self.name)
-        else:
-            path = "/v1/chat/completions" if ask.task == "chat" else "/v1/completions"
-            asked, decoder = written(model, ask), Decoder(self.name)
-        async with aclosing(self.answer(path, asked, decoder, is_streamed=ask.stream)) as answer:
+            ask = replace(ask, task="complete", prompt=await self._infilled(ask))
+        path = "/v1/chat/completions" if ask.task == "chat" else "/v1/completions"
+        asked, decoder = written(model, ask), Decoder(self.name)
+        async with aclosing(self.answer(path, asked, decoder, is_streamed=True)) as answer:
             async for events in answer:
                 yield events if ask.logprobs is None else _trimmed(events, ask.logprobs)
 
+    async def _infilled(self, ask: Generation) -> list[int]:
+        """The prompt for the gap between prompt and suffix.
+
+        Made here, for `/infill` silently cuts what does not fit one batch.
+        """
+        if not isinstance(ask.prompt, str):
+            raise BadRequest(
+                Text(
+                    "suffix와 함께 쓰는 prompt는 글이어야 합니다",
+                    "a prompt with a suffix must be text",
+                ),
+                Text("토큰 번호 대신 글을 보내세요.", "send text instead of token ids."),
+                param="prompt",
+            )
+        before, between, after = self._fim or await self._fim_marks()
+        prefix = await self._tokens(ask.prompt, is_plain=True)
+        suffix = await self._tokens(ask.suffix, is_plain=True)
+        return [*before, *prefix, *between, *suffix, *after]
+
+    async def _fim_marks(self) -> tuple[list[int], list[int], list[int]]:
+        """The model's own tokens around a gap, read off the prompt that `/infill` makes of a probe."""
+        probe = {"input_prefix": PROBE, "input_suffix": PROBE, "n_predict": 0, "stream": False}
+        answer = await self.upstream.json("POST", "/infill", probe)
+        try:
+            before, between, after = answer["prompt"].split(PROBE)
+        except (KeyError, TypeError, ValueError) as exc:
+            raise self.garbage(answer) from exc
+        begin = await self._tokens("", is_whole=True)  # the mark that begins every prompt, if any
+        first = await self._tokens(before.rpartition("\n")[2])  # less the example file's name
+        self._fim = (
+            first if first[: len(begin)] == begin else begin + first,
+            await self._tokens(between),
+            await self._tokens(after),
+        )
+        return self._fim
+
     async def embed(self, model: Model, ask: Embedding) -> Embedded:
-        """Vectors; what is too long is cut here, for llama.cpp refuses it."""
+        """Vectors, a few texts a request, so that little is done for a caller who left."""
+        vectors, counted = list[list[float]](), 0
+        for start in range(0, len(ask.inputs), model.slots):
+            part = replace(ask, inputs=ask.inputs[start : start + model.slots])
+            embedded = await self._embed_or_cut(model, part)
+            vectors += embedded.vectors
+            counted += embedded.prompt_tokens
+        return Embedded(vectors, counted)
+
+    async def rerank(self, model: Model, ask: Reranking) -> Reranked:
+        """Scores, a few documents a request, for the same reason."""
+        scores, counted = list[float](), 0
+        for start in range(0, len(ask.documents), model.slots):
+            part = replace(ask, documents=ask.documents[start : start + model.slots])
+            reranked = await super().rerank(model, part)
+            scores += reranked.scores
+            counted += reranked.prompt_tokens
+        return Reranked(scores, counted)
+
+    async def _embed_or_cut(self, model: Model, ask: Embedding) -> Embedded:
+        """llama.cpp refuses what is too long; where that may be cut, cut it here."""
         try:
             return await self._embed(ask)
         except TooLong:
@@ -77,7 +143,7 @@ class LlamaServerEngine(OpenAIEngine):
     async def count(self, model: Model, ask: Counting) -> Counted:
         """Text as it stands; a chat through the model's template, just as an answer would count it."""
         if ask.content is not None:
-            tokens = await self._tokens(ask.content, is_whole=False)
+            tokens = await self._tokens(ask.content)
         else:
             chat: Json = {"messages": ask.messages}
             if ask.tools:
@@ -86,9 +152,11 @@ class LlamaServerEngine(OpenAIEngine):
             tokens = await self._tokens(prompt["prompt"], is_whole=True)
         return Counted(len(tokens), tokens)
 
-    async def _tokens(self, text: str, *, is_whole: bool) -> list[int]:
-        """is_whole: with the marks that begin and end a whole prompt."""
-        asked = {"content": text, "add_special": is_whole, "parse_special": True}
+    async def _tokens(
+        self, text: str, *, is_whole: bool = False, is_plain: bool = False
+    ) -> list[int]:
+        """is_whole: with the marks that begin and end a prompt. is_plain: marks in the text are text."""
+        asked = {"content": text, "add_special": is_whole, "parse_special": not is_plain}
         answer = await self.upstream.json("POST", "/tokenize", asked)
         try:
             tokens: list[int] = answer["tokens"]
@@ -105,91 +173,15 @@ class LlamaServerEngine(OpenAIEngine):
 def written(model: Model, ask: Generation) -> Json:
     """OpenAI's body, in the words of this server."""
     asked = body(model.upstream, ask)
+    asked["stream"] = True
+    asked["stream_options"] = {"include_usage": True}
+    asked["return_progress"] = True  # something to write while it reads the prompt
     if ask.logprobs is not None:
         # llama.cpp takes 0 alternatives for "no logprobs"
         asked["logprobs" if ask.task == "complete" else "top_logprobs"] = max(1, ask.logprobs)
     if ask.task == "complete" and asked.pop("response_format", None):
         asked["json_schema"] = _schema(ask)
     return asked
-
-
-def infill(ask: Generation) -> Json:
-    """The body of `/infill`: the server puts the model's own fill-in-the-middle tokens around."""
-    if not isinstance(ask.prompt, str):
-        raise BadRequest(
-            Text(
-                "suffix와 함께 쓰는 prompt는 글이어야 합니다", "a prompt with a suffix must be text"
-            ),
-            Text("토큰 번호 대신 글을 보내세요.", "send text instead of token ids."),
-            param="prompt",
-        )
-    asked = dict(ask.options)
-    asked |= {"input_prefix": ask.prompt, "input_suffix": ask.suffix, "stream": ask.stream}
-    if ask.logprobs is not None:
-        asked["n_probs"] = max(1, ask.logprobs)
-    if ask.format is not None:
-        asked["json_schema"] = _schema(ask)
-    return asked
-
-
-class Native:
-    """Decodes llama.cpp's own form of an answer."""
-
-    def __init__(self, engine: str) -> None:
-        self.engine = engine
-        self.is_done = False
-
-    def lines(self, lines: list[bytes]) -> list[Event]:
-        """The events of some server-sent lines."""
-        events: list[Event] = []
-        for line in lines:
-            if not line.startswith(b"data:"):
-                continue
-            try:
-                events += self._events(orjson.loads(line[5:]))
-            except orjson.JSONDecodeError as exc:
-                raise garbage(self.engine, line) from exc
-        return events
-
-    def whole(self, answer: Any) -> list[Event]:  # Any: JSON
-        """Every event of an answer that was not streamed."""
-        return self._events(answer) + self.end()
-
-    def end(self) -> list[Event]:
-        """Nothing more; raise EngineFailed when the answer is not whole."""
-        if not self.is_done:
-            raise broke_off(self.engine)
-        return []
-
-    def _events(self, chunk: Any) -> list[Event]:  # Any: JSON
-        events: list[Event] = []
-        try:
-            if "error" in chunk:
-                raise said_error(self.engine, chunk["error"])
-            if text := chunk["content"]:
-                events.append(Said(text, logprobs=chunk.get("completion_probabilities")))
-            if chunk.get("stop"):
-                self.is_done = True
-                events += _last(chunk)
-        except (AttributeError, KeyError, TypeError) as exc:
-            raise garbage(self.engine, orjson.dumps(chunk)[:200]) from exc
-        return events
-
-
-def _last(chunk: Json) -> list[Event]:
-    timings = chunk.get("timings") or {}
-    usage = Usage(
-        prompt_tokens=chunk["tokens_evaluated"],
-        completion_tokens=chunk["tokens_predicted"],
-        cached_tokens=timings.get("cache_n", 0),
-        prefill_s=timings.get("prompt_ms", 0.0) / 1000,
-        decode_s=timings.get("predicted_ms", 0.0) / 1000,
-    )
-    reason = Finished(
-        "length" if chunk.get("stop_type") == "limit" else "stop",
-        stop=chunk.get("stopping_word") or None,
-    )
-    return [reason, Extra({"timings": timings}), usage]
 
 
 def _schema(ask: Generation) -> Json:

@@ -19,7 +19,8 @@ from dunoe.engines.request import Generation, Json
 from dunoe.errors import EngineFailed
 
 CALLS = 1024  # tool calls in one answer; a greater index is garbage that would make us hold memory
-MODELLED = frozenset({"id", "object", "created", "model", "choices", "usage"})
+# Keys that are no news: what we model, and llama.cpp's signs of life while it reads a prompt.
+MODELLED = frozenset({"id", "object", "created", "model", "choices", "usage", "prompt_progress"})
 REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",

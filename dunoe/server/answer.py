@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import orjson
+
 from dunoe.engines.events import (
     Called,
     Event,
@@ -23,6 +25,14 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
+    def parsed(self) -> Json | None:
+        """The arguments as an object; None when they are none, as in an answer that was cut off."""
+        try:
+            found = orjson.loads(self.arguments or "{}")
+        except orjson.JSONDecodeError:
+            return None
+        return found if isinstance(found, dict) else None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,152 @@
+"""The catalogue: every name a caller may say, and the model behind it.
+
+Names come from the settings, from the folder of pulled files, and from engines that list their own. Settings
+win over files, files over engines. Roles and aliases are further names for the same models.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from dunoe.errors import NotFound, Text, Unavailable
+from dunoe.portfolio.model import Model
+from dunoe.settings import LLAMA, ROLES, EngineSettings, ModelSettings, Settings
+from dunoe.weights.shelf import Shelf
+
+OUR_CARD = "card"
+SLOTS_ELSEWHERE = 1024  # a server that queues for itself is not held back by us
+OLLAMA_CONTEXT = 4096
+Mode = Literal["chat", "embedding", "rerank"]
+
+
+class Catalogue:
+    """Names to models. Cheap to ask; `refresh` looks at the folder again, `offer` takes an engine's list."""
+
+    def __init__(self, settings: Settings, shelf: Shelf, first_model: str) -> None:
+        """first_model: the source to pull where there is no model yet."""
+        self.settings = settings
+        self.shelf = shelf
+        self.first_model = first_model
+        self._sizes: dict[tuple[str, str], int] = {}
+        self._offered: dict[str, tuple[str, ...]] = {}
+        self._models: dict[str, Model] = {}
+        self._aliases: dict[str, str] = {}
+        self._roles: dict[str, str] = {
+            role: settings.roles[role] for role in ROLES if role in settings.roles
+        }
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Build the names anew: a file was pulled, copied or removed, or an engine told its list."""
+        models = {name: self._model(name, one) for name, one in self.settings.models.items()}
+        for pulled in self.shelf.models():
+            one = ModelSettings(file=pulled.path, footprint=pulled.size)
+            models.setdefault(pulled.name, self._model(pulled.name, one))
+        for engine, names in self._offered.items():
+            for name in names:
+                models.setdefault(name, self._model(name, ModelSettings(engine=engine, name=name)))
+        self._models = models
+        self._aliases = {
+            alias: name for name, one in self.settings.models.items() for alias in one.aliases
+        }
+
+    def offer(self, engine: str, listed: Iterable[tuple[str, int]]) -> None:
+        """Take in what an engine lists: its names for its models, and their sizes in bytes."""
+        listed = list(listed)
+        self._sizes |= {(engine, name): size for name, size in listed}
+        if self.settings.engines[engine].discover:
+            self._offered[engine] = tuple(name for name, _ in listed)
+        self.refresh()
+
+    def models(self) -> list[Model]:
+        """Every model, the configured first."""
+        return list(self._models.values())
+
+    def roles(self) -> dict[str, str]:
+        """Role to the name of its model, as far as roles are given out."""
+        return self._roles
+
+    def roles_of(self, name: str) -> list[str]:
+        """The roles that a model plays."""
+        return [role for role, model in self._roles.items() if model == name]
+
+    def find(self, name: str | None, mode: Mode = "chat") -> Model:
+        """The model that a caller means; None or "" means the default of that mode.
+
+        Raises NotFound for an unknown name, Unavailable where there is no model at all.
+        """
+        if not self._models:
+            raise no_model(self.first_model)
+        wanted = name or self._default(mode)
+        if wanted is not None and (found := self._look_up(wanted)) is not None:
+            return found
+        raise self._unknown(name, mode)
+
+    def has(self, name: str) -> bool:
+        """True when `find` would know this name."""
+        return self._look_up(name) is not None
+
+    def _look_up(self, name: str) -> Model | None:
+        if name == "default":
+            name = self._default("chat") or name
+        name = self._roles.get(name, name)
+        found = self._models.get(self._aliases.get(name, name))
+        if found is None and name.endswith(":latest"):
+            return self._look_up(name.removesuffix(":latest"))
+        return found
+
+    def _default(self, mode: Mode) -> str | None:
+        if mode == "chat":
+            named = self.settings.server.default or self._roles.get("brain")
+        else:
+            named = self.settings.embedding_model if mode == "embedding" else None
+        if named is not None:
+            return named
+        return next((m.name for m in self._models.values() if m.settings.mode == mode), None)
+
+    def _unknown(self, name: str | None, mode: Mode) -> NotFound:
+        known = ", ".join(self._models)
+        if name:
+            said = Text(f"모델 '{name}'이(가) 없습니다", f"model '{name}' not found")
+        else:
+            said = Text(f"{mode} 용 모델이 없습니다", f"there is no {mode} model")
+        return NotFound(
+            said,
+            Text(f"쓸 수 있는 모델: {known}", f"models here: {known}"),
+            code="model_not_found",
+            param="model",
+        )
+
+    def _model(self, name: str, one: ModelSettings) -> Model:
+        if one.engine is None:
+            return self._embedded(name, one)
+        engine = self.settings.engines[one.engine]
+        upstream = one.name or name
+        card = _card_of(one.engine, engine)
+        footprint = one.footprint or self._sizes.get((one.engine, upstream), 0)
+        slots = one.parallel or (1 if engine.kind == "ollama" else SLOTS_ELSEWHERE)
+        return Model(name, one.engine, upstream, one, slots, footprint, card)
+
+    @staticmethod
+    def _embedded(name: str, one: ModelSettings) -> Model:
+        files = [one.file, one.projector, *(adapter.file for adapter in one.adapters)]
+        size = sum(file.stat().st_size for file in files if file is not None and file.is_file())
+        return Model(name, LLAMA, name, one, one.parallel or 1, one.footprint or size, OUR_CARD)
+
+
+def _card_of(name: str, engine: EngineSettings) -> str | None:
+    """Only an Ollama lets us load and unload, so only there is memory our business."""
+    if engine.kind != "ollama":
+        return None
+    return OUR_CARD if engine.is_on_our_card else name
+
+
+def no_model(source: str) -> Unavailable:
+    """What a caller hears where there is no model at all; source: one that fits this machine."""
+    return Unavailable(
+        Text("이 컴퓨터에는 아직 모델이 없습니다", "there is no model on this machine yet"),
+        Text(
+            f"이 컴퓨터에 맞는 모델 받기: `dunoe models pull {source}`",
+            f"`dunoe models pull {source}` brings one that fits this machine.",
+        ),
+        code="no_model",
+    )

@@ -1,0 +1,143 @@
+"""The books: metrics, one log line a request, and tokens by key; never any content."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from dunoe.residency.tenant import Resident
+from dunoe.server.call import Call
+from dunoe.store.usage import UsageBook
+
+log = logging.getLogger("dunoe.requests")
+
+_TTFT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_GAP_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_TOTAL_S = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter
+
+
+class Meters:
+    """The Prometheus metrics of one server."""
+
+    def __init__(self, view: Callable[[], Sequence[Resident]]) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        by = ["model", "role"]
+        self.requests = Counter(
+            "dunoe_requests",
+            "requests answered",
+            ["path", *by, "status"],
+            registry=self.registry,
+        )
+        self.duration = Histogram(
+            "dunoe_request_seconds",
+            "whole requests",
+            ["path"],
+            buckets=_TOTAL_S,
+            registry=self.registry,
+        )
+        self.ttft = Histogram(
+            "dunoe_ttft_seconds",
+            "request to first token",
+            by,
+            buckets=_TTFT_S,
+            registry=self.registry,
+        )
+        self.gap = Histogram(
+            "dunoe_inter_token_seconds",
+            "token to token",
+            by,
+            buckets=_GAP_S,
+            registry=self.registry,
+        )
+        self.tokens = Counter(
+            "dunoe_tokens", "tokens read and written", ["direction", *by], registry=self.registry
+        )
+        self.registry.register(Residents(view))
+
+    @lru_cache(maxsize=256)  # noqa: B019 - as many as there are models; lives as long as the server
+    def gap_of(self, model: str, role: str) -> Histogram:
+        """The inter-token histogram of one model, looked up once and not for every token."""
+        return self.gap.labels(model, role)
+
+
+class Residents(Collector):
+    """What residency knows, read when somebody looks."""
+
+    def __init__(self, view: Callable[[], Sequence[Resident]]) -> None:
+        self.view = view
+
+    def collect(self) -> Iterable[Metric]:
+        """One family a fact, one sample a model."""
+        by = ["model"]
+        waiting = GaugeMetricFamily("dunoe_queue_waiting", "requests that wait", labels=by)
+        running = GaugeMetricFamily("dunoe_in_flight", "requests being answered", labels=by)
+        loaded = GaugeMetricFamily("dunoe_loaded", "1 while the model is loaded", labels=by)
+        loads = CounterMetricFamily("dunoe_loads", "times loaded", labels=by)
+        failed = CounterMetricFamily("dunoe_load_failures", "loads that failed", labels=by)
+        load_s = CounterMetricFamily("dunoe_load_seconds", "time spent loading", labels=by)
+        for one in self.view():
+            waiting.add_metric([one.name], one.waiting)
+            running.add_metric([one.name], one.in_flight)
+            loaded.add_metric([one.name], float(one.state == "ready"))
+            loads.add_metric([one.name], one.loads)
+            failed.add_metric([one.name], one.load_failures)
+            load_s.add_metric([one.name], one.load_s)
+        return [waiting, running, loaded, loads, failed, load_s]
+
+
+class Books:
+    """Closes a call: counts it, logs it, charges its key."""
+
+    def __init__(self, meters: Meters, usage: UsageBook, *, log_requests: bool) -> None:
+        self.meters, self.usage, self.log_requests = meters, usage, log_requests
+
+    def close(self, call: Call) -> None:
+        """Enter one finished call. Cheap: memory only, but for the log line."""
+        total_s = time.perf_counter() - call.began
+        model = call.model.name if call.model is not None else ""
+        meters = self.meters
+        meters.requests.labels(call.label, model, call.role, str(call.status)).inc()
+        meters.duration.labels(call.label).observe(total_s)
+        if call.ttft_s is not None:
+            meters.ttft.labels(model, call.role).observe(call.ttft_s)
+        if call.tokens_in or call.tokens_out:
+            meters.tokens.labels("in", model, call.role).inc(call.tokens_in)
+            meters.tokens.labels("out", model, call.role).inc(call.tokens_out)
+            key = call.key.id if call.key is not None else None
+            self.usage.add(key, model, call.tokens_in, call.tokens_out)
+        if self.log_requests:
+            log.info("%s", _line(call, model, total_s))
+
+
+def _line(call: Call, model: str, total_s: float) -> str:
+    times = {
+        "queue_ms": call.queued_s,
+        "load_ms": call.load_s,
+        "prefill_ms": call.prefill_s,
+        "ttft_ms": call.ttft_s,
+        "total_ms": total_s,
+    }
+    line = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "id": call.id,
+        "path": call.path,
+        "status": call.status,
+        "key": call.key.name if call.key is not None else None,
+        "from": call.address,
+        "model": model or None,
+        "role": call.role or None,
+        **{name: round(value * 1000, 2) for name, value in times.items() if value is not None},
+        "tokens_in": call.tokens_in,
+        "tokens_out": call.tokens_out,
+    }
+    if call.problem:
+        line["problem"] = call.problem
+    return orjson.dumps(line).decode()

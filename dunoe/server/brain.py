@@ -1,0 +1,135 @@
+"""Everything that lives as long as the server, opened in order and closed in reverse."""
+
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from dunoe import machine
+from dunoe.engines.build import build_engines
+from dunoe.engines.engine import Engine, Listed
+from dunoe.errors import Problem
+from dunoe.machine import Machine
+from dunoe.portfolio.catalogue import OUR_CARD, Catalogue
+from dunoe.portfolio.suggest import suggest
+from dunoe.residency.runner import Runner
+from dunoe.server.books import Books, Meters
+from dunoe.server.door import Door
+from dunoe.server.local import local_key
+from dunoe.settings import Settings
+from dunoe.store.ring import KeyRing
+from dunoe.store.store import Store, open_store
+from dunoe.weights.shelf import Shelf
+
+log = logging.getLogger("dunoe.server")
+
+LIST_AGAIN_S = 10.0
+_RAM_SHARE = 0.75  # of RAM that models may take where there is no card; the rest is the system's
+
+
+@dataclass
+class Brain:
+    """What every request may use."""
+
+    settings: Settings
+    machine: Machine
+    store: Store
+    engines: dict[str, Engine]
+    shelf: Shelf
+    catalogue: Catalogue
+    runner: Runner
+    budgets: dict[str, int]
+    door: Door
+    books: Books
+    opened_at: float = field(default_factory=time.monotonic)
+    listed: dict[tuple[str, str], Listed] = field(default_factory=dict)
+    listed_at: float = -LIST_AGAIN_S
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys, in memory."""
+        return self.store.ring
+
+    async def look_again(self, *, after_s: float = LIST_AGAIN_S) -> None:
+        """Ask the folder and every engine for their models, when the last time was longer ago than `after_s`."""
+        if time.monotonic() - self.listed_at < after_s:
+            return
+        self.listed_at = time.monotonic()
+        await anyio.to_thread.run_sync(self.catalogue.refresh)
+        async with anyio.create_task_group() as group:
+            for name in self.settings.engines:
+                group.start_soon(self._ask_for_models, name)
+
+    async def _ask_for_models(self, name: str) -> None:
+        with anyio.move_on_after(self.settings.timeouts.connect_s):
+            try:
+                listed = await self.engines[name].listed()
+            except Problem as problem:
+                log.warning("engine %s lists no models: %s", name, problem)
+                return
+            self.listed |= {(name, one.name): one for one in listed}
+            self.catalogue.offer(name, [(one.name, one.size) for one in listed])
+
+
+@asynccontextmanager
+async def open_brain(settings: Settings) -> AsyncIterator[Brain]:
+    """Open store, engines and residency for as long as the block runs.
+
+    Raises Misconfigured or Unavailable. At the end children are gone and usage is written.
+    """
+    here = machine.look()
+    local = local_key(settings.home)
+    store = open_store(settings.database_url)
+    engines = build_engines(settings)
+    try:
+        async with anyio.create_task_group() as group:
+            await store.ring.refresh()
+            shelf = Shelf(settings.models_folder)
+            rooms = budgets(settings, here)
+            runner = Runner(engines, rooms, settings.queue)
+            meters = Meters(runner.view)
+            brain = Brain(
+                settings=settings,
+                machine=here,
+                store=store,
+                engines=engines,
+                shelf=shelf,
+                catalogue=Catalogue(settings, shelf, suggest(here).source),
+                runner=runner,
+                budgets=rooms,
+                door=Door(settings.server, store.ring, store.usage, local, time.monotonic),
+                books=Books(meters, store.usage, log_requests=settings.server.log_requests),
+            )
+            group.start_soon(store.usage.run)
+            group.start_soon(brain.look_again)
+            async with runner:
+                yield brain
+            group.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _close(engines.values(), store)
+
+
+async def _close(engines: Iterable[Engine], store: Store) -> None:
+    for engine in engines:
+        await engine.aclose()
+    await store.usage.flush()
+    store.close()
+
+
+def budgets(settings: Settings, here: Machine) -> dict[str, int]:
+    """Bytes that loaded models may take: of our card (or RAM where there is none), and of each Ollama's."""
+    ours = settings.card.vram
+    if ours is None:
+        cards = sum(card.vram_bytes for card in here.cards)
+        ours = cards or int(here.ram_bytes * _RAM_SHARE)
+    elsewhere = {
+        name: engine.vram if engine.vram is not None else sys.maxsize
+        for name, engine in settings.engines.items()
+        if engine.kind == "ollama" and not engine.is_on_our_card
+    }
+    return {OUR_CARD: ours, **elsewhere}

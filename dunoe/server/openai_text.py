@@ -1,0 +1,144 @@
+"""OpenAI's completions, fill-in-the-middle among them. Pure: JSON in, bytes out."""
+
+import time
+
+import orjson
+from pydantic import Field
+
+from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
+from dunoe.engines.request import Generation, Json
+from dunoe.errors import Language, Problem
+from dunoe.server import problems
+from dunoe.server.answer import Answer
+from dunoe.server.openai import Sampling, Value, options_of, texts, usage_json
+
+
+class CompletionBody(Sampling):
+    """POST /v1/completions; `suffix` asks for what belongs in the middle."""
+
+    prompt: str | list[str] | list[int] | list[list[int]]
+    suffix: str | None = None
+    logprobs: int | None = Field(None, ge=0, le=20)
+    echo: bool | None = None
+
+
+def decode_completion(body: CompletionBody, raw: Json) -> list[Generation]:
+    """One request a prompt."""
+    options = options_of(raw)
+    return [
+        Generation(
+            task="infill" if body.suffix else "complete",
+            prompt=prompt,
+            suffix=body.suffix or "",
+            stream=bool(body.stream),
+            options=options,
+            logprobs=body.logprobs,
+            n=body.n or 1,
+        )
+        for prompt in texts(body.prompt)
+    ]
+
+
+class CompletionReply:
+    """text_completion chunks, or one text_completion."""
+
+    media_type = "text/event-stream"
+    ping = b": ping\n\n"
+
+    def __init__(self, call_id: str, model: str, body: CompletionBody) -> None:
+        self.id = f"cmpl-{call_id.removeprefix('req_')}"
+        self.model = model
+        self.has_usage = bool(body.stream_options and body.stream_options.include_usage)
+        self.prompts = texts(body.prompt) if body.echo else []
+        self.n = body.n or 1
+        self.created = int(time.time())
+        self.usage: Usage | None = None
+
+    def _shell(self, choices: list[Json], **more: Value) -> Json:
+        return {
+            "id": self.id,
+            "object": "text_completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+            **more,
+        }
+
+    def _line(self, body: Json) -> bytes:
+        return b"data: " + orjson.dumps(body) + b"\n\n"
+
+    def _echo(self, index: int) -> str:
+        prompt = self.prompts[index // self.n] if self.prompts else ""
+        return prompt if isinstance(prompt, str) else ""
+
+    def start(self) -> bytes:
+        """The prompts, where they are to be repeated."""
+        count = len(self.prompts) * self.n
+        return b"".join(
+            self._line(self._shell([_text_choice(i, self._echo(i), None, None)]))
+            for i in range(count)
+        )
+
+    def pieces(self, batch: list[Event]) -> bytes:
+        """One chunk an event."""
+        out: list[bytes] = []
+        for event in batch:
+            match event:
+                case Said():
+                    choice = _text_choice(event.index, event.text, None, event.logprobs)
+                    out.append(self._line(self._shell([choice])))
+                case Finished():
+                    choice = _text_choice(event.index, "", event.reason, None)
+                    out.append(self._line(self._shell([choice])))
+                case Usage():
+                    self.usage = event
+                case Extra():
+                    out.append(self._line(self._shell([], **event.fields)))
+                case Thought() | Called():
+                    continue  # a completion has neither
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        """Usage, where it was asked for, and the end mark."""
+        usage = b""
+        if self.has_usage and self.usage is not None:
+            usage = self._line(self._shell([], usage=usage_json(self.usage)))
+        return usage + b"data: [DONE]\n\n"
+
+    def broken(self, problem: Problem, language: Language) -> bytes:
+        """The error as the last event, without an end mark."""
+        return self._line(problems.body(problem, "openai", language))
+
+    def whole(self, answer: Answer) -> Json:
+        """The body of an answer in one piece."""
+        choices = [
+            _text_choice(i, self._echo(i) + choice.text, choice.finish, choice.logprobs)
+            for i, choice in enumerate(answer.choices)
+        ]
+        return self._shell(choices, usage=usage_json(answer.usage), **answer.extra)
+
+
+def _text_choice(index: int, text: str, finish: str | None, logprobs: list[Json] | None) -> Json:
+    return {
+        "index": index,
+        "text": text,
+        "logprobs": _legacy(logprobs) if logprobs is not None else None,
+        "finish_reason": finish,
+    }
+
+
+def _legacy(entries: list[Json]) -> Json:
+    """Log probabilities in the older form: parallel lists, offsets in characters of this piece."""
+    offsets, at = [], 0
+    for entry in entries:
+        offsets.append(at)
+        at += len(entry["token"])
+    return {
+        "tokens": [entry["token"] for entry in entries],
+        "token_logprobs": [entry["logprob"] for entry in entries],
+        "top_logprobs": [
+            {top["token"]: top["logprob"] for top in entry.get("top_logprobs") or []}
+            for entry in entries
+        ],
+        "text_offset": offsets,
+    }

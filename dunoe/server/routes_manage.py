@@ -1,0 +1,172 @@
+"""Managing models: fetch, copy, remove, load, unload. Everything here needs an admin key."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+import anyio
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from dunoe.engines.ollama import OllamaEngine
+from dunoe.engines.request import Json
+from dunoe.errors import BadRequest, NotFound, Problem, Text
+from dunoe.portfolio.model import Model
+from dunoe.server import problems
+from dunoe.server.brain import Brain
+from dunoe.server.endpoint import Asked, Route, language_of
+from dunoe.weights.download import fetch
+
+_EVERY_S = 0.1  # between two lines of progress
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class NameBody(_Body):
+    """A request about one model; older clients say `name`."""
+
+    model: str | None = None
+    name: str | None = None
+
+    def named(self) -> str:
+        """The name; raises BadRequest when there is none."""
+        if found := self.model or self.name:
+            return found
+        raise BadRequest(
+            Text("model이 필요합니다", "model is required"),
+            Text('{"model": "이름"}으로 보내세요.', 'send {"model": "name"}.'),
+            param="model",
+        )
+
+
+class PullBody(NameBody):
+    """POST /api/pull."""
+
+    stream: bool | None = Field(None, description="progress lines; default true")
+
+
+class CopyBody(_Body):
+    """POST /api/copy."""
+
+    source: str
+    destination: str
+
+
+async def pull(asked: Asked) -> None:
+    """POST /api/pull: NDJSON progress, or one object with `stream: false`."""
+    body: PullBody = asked.body
+    async with aclosing(_pulling(asked.brain, body.named())) as lines:
+        if body.stream is False:
+            async for _ in lines:
+                continue
+            await asked.wire.json({"status": "success"})
+            return
+        try:
+            async for line in lines:
+                await asked.wire.stream("application/x-ndjson")
+                await asked.wire.write(orjson.dumps(line) + b"\n")
+            await asked.wire.end()
+        except Problem as problem:
+            if asked.wire.has_begun:
+                said = problems.body(problem, "ollama", language_of(asked.brain, asked.call))
+                await asked.wire.end(orjson.dumps(said) + b"\n")
+            raise
+
+
+async def _pulling(brain: Brain, name: str) -> AsyncGenerator[Json, None]:
+    source = brain.pulls(name)
+    if isinstance(source, OllamaEngine):
+        async with aclosing(source.pull(name)) as lines:
+            async for line in lines:
+                yield line
+    else:
+        async for line in _fetching(brain, name):
+            yield line
+    await brain.look_again(after_s=0)
+
+
+async def _fetching(brain: Brain, source: str) -> AsyncIterator[Json]:
+    raise NotImplementedError
+
+
+async def delete(asked: Asked) -> None:
+    """DELETE /api/delete."""
+    body: NameBody = asked.body
+    brain = asked.brain
+    model = _known(brain, body.named())
+    engine = brain.engines[model.engine]
+    if isinstance(engine, OllamaEngine):
+        await brain.runner.unload(model)
+        await engine.delete(model.upstream)
+    else:
+        _refuse_configured(brain, model)
+        await brain.runner.unload(model)
+        brain.shelf.remove(model.name)
+    await brain.look_again(after_s=0)
+    await asked.wire.whole(b"", "text/plain")
+
+
+async def copy(asked: Asked) -> None:
+    """POST /api/copy."""
+    body: CopyBody = asked.body
+    brain = asked.brain
+    model = _known(brain, body.source)
+    engine = brain.engines[model.engine]
+    if isinstance(engine, OllamaEngine):
+        await engine.copy(model.upstream, body.destination)
+    else:
+        await anyio.to_thread.run_sync(brain.shelf.copy, model.name, body.destination)
+    await brain.look_again(after_s=0)
+    await asked.wire.whole(b"", "text/plain")
+
+
+async def load(asked: Asked) -> None:
+    """POST /api/load: bring a model in; answers when it is there."""
+    body: NameBody = asked.body
+    asked.call.model = model = _known(asked.brain, body.named())
+    await asked.brain.runner.preload(model)
+    await asked.wire.json({"status": "success"})
+
+
+async def unload(asked: Asked) -> None:
+    """POST /api/unload: let a model go after the work it has; answers when its memory is free."""
+    body: NameBody = asked.body
+    asked.call.model = model = _known(asked.brain, body.named())
+    await asked.brain.runner.unload(model)
+    await asked.wire.json({"status": "success"})
+
+
+def _known(brain: Brain, name: str) -> Model:
+    if brain.catalogue.has(name):
+        return brain.catalogue.find(name)
+    raise NotFound(
+        Text(f"모델 '{name}'이(가) 없습니다", f"model '{name}' not found"),
+        Text("`dunoe models list`가 이름을 보여 줍니다.", "`dunoe models list` shows the names."),
+        code="model_not_found",
+    )
+
+
+def _refuse_configured(brain: Brain, model: Model) -> None:
+    if model.name in brain.settings.models:
+        raise BadRequest(
+            Text(
+                f"'{model.name}'은(는) 설정 파일에 있는 모델이라 지울 수 없습니다",
+                f"'{model.name}' stands in the settings and cannot be deleted here",
+            ),
+            Text(
+                f"dunoe.toml에서 [models.{model.name}]을 지우고 파일을 직접 지우세요.",
+                f"remove [models.{model.name}] from dunoe.toml and delete the file yourself.",
+            ),
+            code="model_configured",
+        )
+
+
+ROUTES = [
+    Route("POST", "/api/pull", pull, "ollama", "admin", "모델 받기 · pull", PullBody),
+    Route("DELETE", "/api/delete", delete, "ollama", "admin", "모델 지우기 · delete", NameBody),
+    Route("POST", "/api/copy", copy, "ollama", "admin", "모델 복사 · copy", CopyBody),
+    Route("POST", "/api/load", load, "ollama", "admin", "올리기 · load", NameBody),
+    Route("POST", "/api/unload", unload, "ollama", "admin", "내리기 · unload", NameBody),
+]

@@ -1,0 +1,169 @@
+"""Looking after the server: is it alive, is it ready, what does it count; and the first page."""
+
+import time
+from importlib.resources import files
+
+import anyio
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from dunoe.engines.request import Embedding, Generation, Json, Reranking
+from dunoe.errors import NotFound, Problem, Text
+from dunoe.portfolio.model import Model
+from dunoe.server.brain import Brain
+from dunoe.server.endpoint import Asked, Route, language_of
+from dunoe.version import VERSION
+
+READY_LIMIT_S = 10.0  # one token within this, or the engine hangs
+_PAGE = files("dunoe.server").joinpath("page")
+_MEDIA = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_CSP = (b"content-security-policy", _POLICY.encode())  # no request to any other host
+
+
+async def alive(asked: Asked) -> None:
+    """GET /healthz: the process answers."""
+    await asked.wire.json({"status": "ok", "version": VERSION})
+
+
+async def ready(asked: Asked) -> None:
+    """GET /readyz: the database takes a row, and every loaded model writes a token."""
+    brain, language = asked.brain, language_of(asked.brain, asked.call)
+    checks: Json = {"database": None}
+    for resident in brain.runner.view():
+        if resident.state == "ready" and resident.model.card is not None:
+            checks[f"model {resident.name}"] = None
+
+    async def run(name: str) -> None:
+        try:
+            with anyio.fail_after(READY_LIMIT_S):
+                await _check(brain, name)
+            checks[name] = "ok"
+        except Problem as problem:
+            checks[name] = problem.message.in_(language)
+        except TimeoutError:
+            checks[name] = Text("시간 안에 답이 없습니다", "no answer in time").in_(language)
+
+    async with anyio.create_task_group() as group:
+        for name in checks:
+            group.start_soon(run, name)
+    is_ready = all(said == "ok" for said in checks.values())
+    if not brain.catalogue.models():
+        checks["models"] = Text("모델이 없습니다", "there is no model").in_(language)
+    await asked.wire.json(
+        {"status": "ok" if is_ready else "not ready", "checks": checks}, 200 if is_ready else 503
+    )
+
+
+async def _check(brain: Brain, name: str) -> None:
+    if name == "database":
+        await brain.store.check_writes()
+        return
+    await one_token(brain, brain.catalogue.find(name.removeprefix("model ")))
+
+
+async def one_token(brain: Brain, model: Model) -> None:
+    """The least that shows a model works: one token, one vector, one score."""
+    async with brain.runner.lease(model) as lease:
+        match model.settings.mode:
+            case "embedding":
+                await lease.engine.embed(model, Embedding(["1"]))
+            case "rerank":
+                await lease.engine.rerank(model, Reranking("1", ["1"]))
+            case "chat":
+                ask = Generation("complete", prompt="1", options={"max_tokens": 1})
+                async for _ in lease.engine.generate(model, ask):
+                    continue
+
+
+async def metrics(asked: Asked) -> None:
+    """GET /metrics: Prometheus text."""
+    found = generate_latest(asked.brain.books.meters.registry)
+    await asked.wire.whole(found, CONTENT_TYPE_LATEST)
+
+
+async def brain_state(asked: Asked) -> None:
+    """GET /api/brain: what the page shows: models, who is loaded, how full the card is."""
+    brain = asked.brain
+    await brain.look_again()
+    residents = {one.name: one for one in brain.runner.view()}
+    models = []
+    for model in brain.catalogue.models():
+        here = residents.get(model.name)
+        models.append(
+            {
+                "name": model.name,
+                "engine": model.engine,
+                "mode": model.settings.mode,
+                "roles": brain.catalogue.roles_of(model.name),
+                "slots": model.slots,
+                "footprint": model.footprint,
+                "card": model.card,
+                "state": here.state if here is not None else "absent",
+                "in_flight": here.in_flight if here is not None else 0,
+                "waiting": here.waiting if here is not None else 0,
+            }
+        )
+    cards = {
+        name: {
+            "budget": budget,
+            "taken": sum(
+                one.footprint
+                for one in residents.values()
+                if one.model.card == name and one.state != "absent"
+            ),
+        }
+        for name, budget in brain.budgets.items()
+    }
+    await asked.wire.json(
+        {
+            "version": VERSION,
+            "up_s": round(time.monotonic() - brain.opened_at, 1),
+            "needs_key": not brain.ring.is_empty,
+            "models": models,
+            "cards": cards,
+            "first_model": brain.catalogue.first_model,
+        }
+    )
+
+
+async def front(asked: Asked) -> None:
+    """GET /: the page for browsers, Ollama's greeting for tools."""
+    if "text/html" in asked.call.header(b"accept"):
+        await _file(asked, "index.html")
+    else:
+        await asked.wire.whole(b"Ollama is running", "text/plain; charset=utf-8")
+
+
+async def page_file(asked: Asked) -> None:
+    """GET /page/…: the files that the page is made of."""
+    await _file(asked, asked.scope["path_params"]["name"])
+
+
+async def _file(asked: Asked, name: str) -> None:
+    found = _PAGE.joinpath(name)
+    ending = name.rpartition(".")[2]
+    if "/" in name or ending not in _MEDIA or not found.is_file():
+        raise NotFound(
+            Text(f"'{name}' 파일이 없습니다", f"there is no file '{name}'"),
+            Text("/ 에서 시작하세요.", "start at /."),
+        )
+    await asked.wire.whole(
+        found.read_bytes(), _MEDIA[ending], more=[_CSP, (b"cache-control", b"no-cache")]
+    )
+
+
+ROUTES = [
+    Route("GET", "/", front, "ollama", None, "첫 페이지 · the page"),
+    Route("GET", "/page/{name}", page_file, "openai", None, "페이지 파일 · files of the page"),
+    Route("GET", "/healthz", alive, "openai", None, "살아 있음 · alive"),
+    Route("GET", "/readyz", ready, "openai", None, "준비됨 · ready"),
+    Route("GET", "/metrics", metrics, "openai", "infer", "지표 · Prometheus metrics"),
+    Route("GET", "/api/brain", brain_state, "openai", "infer", "상태 · models and the card"),
+]  # fmt: skip

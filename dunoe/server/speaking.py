@@ -1,0 +1,139 @@
+"""A model speaks: slot taken, engine asked, events counted and put into the caller's dialect as they come."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import anyio
+
+from dunoe.engines.engine import Engine
+from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
+from dunoe.engines.request import Generation
+from dunoe.errors import NotFound, Problem
+from dunoe.portfolio.catalogue import Mode
+from dunoe.portfolio.model import Model
+from dunoe.server.answer import Answer
+from dunoe.server.endpoint import Asked, language_of
+from dunoe.server.reply import Reply
+
+
+async def choose(asked: Asked, name: str | None, mode: Mode = "chat") -> Model:
+    """The model that the caller named, noted on the call; raises NotFound, Unavailable or Forbidden."""
+    brain, call = asked.brain, asked.call
+    try:
+        model = brain.catalogue.find(name, mode)
+    except NotFound:  # it may have been pulled a moment ago, here or on another server
+        await brain.look_again()
+        model = brain.catalogue.find(name, mode)
+    call.model = model
+    roles = brain.catalogue.roles_of(model.name)
+    call.role = name if name in roles else (roles[0] if roles else "")
+    brain.door.check_model(call.key, (model.name, *roles, *model.settings.aliases))
+    return model
+
+
+@asynccontextmanager
+async def slot(asked: Asked, model: Model) -> AsyncIterator[Engine]:
+    """A slot of this model, loaded if need be, for as long as the block runs."""
+    call = asked.call
+    async with asked.brain.runner.lease(model) as lease:
+        call.queued_s, call.load_s = lease.queued_s, lease.load_s
+        call.granted = time.perf_counter()
+        yield lease.engine
+
+
+def counted(asked: Asked, prompt_tokens: int) -> None:
+    """Note what a request without an answer text has read."""
+    asked.call.usage = Usage(prompt_tokens, 0)
+
+
+async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
+    """Answer with what the model writes, streamed or whole.
+
+    asks: more than one for a request of several prompts; their choices are numbered on.
+    """
+    if asks[0].stream:
+        await _stream(asked, model, asks, reply)
+        return
+    answer = Answer()
+    async with slot(asked, model) as engine:
+        async for batch in _events(asked, engine, model, asks):
+            answer.add(batch)
+    answer.usage = asked.call.usage or answer.usage
+    await asked.wire.json(reply.whole(answer))
+
+
+async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
+    wire = asked.wire
+    asked.beside.start_soon(_ping, asked, reply)
+    try:
+        async with slot(asked, model) as engine:
+            async for batch in _events(asked, engine, model, asks):
+                await _open(asked, reply)
+                if piece := reply.pieces(batch):
+                    await wire.write(piece)
+        await _open(asked, reply)
+        await wire.end(reply.end())
+    except Problem as problem:
+        if wire.has_begun:
+            await wire.end(reply.broken(problem, language_of(asked.brain, asked.call)))
+        raise
+
+
+async def _open(asked: Asked, reply: Reply) -> None:
+    """Send the headers and what goes before the first event, once."""
+    if not asked.wire.has_begun:
+        await asked.wire.stream(reply.media_type)
+        await asked.wire.write(reply.start())
+
+
+async def _ping(asked: Asked, reply: Reply) -> None:
+    """A sign of life whenever nothing else went out for `server.ping_s`, until the answer has ended."""
+    wire, every_s = asked.wire, asked.brain.settings.server.ping_s
+    while not wire.has_ended:
+        quiet_s = time.perf_counter() - wire.last_write
+        if quiet_s < every_s:
+            await anyio.sleep(every_s - quiet_s)
+            continue
+        await _open(asked, reply)
+        await wire.write(reply.ping)
+
+
+async def _events(
+    asked: Asked, engine: Engine, model: Model, asks: list[Generation]
+) -> AsyncGenerator[list[Event], None]:
+    """The batches of all asks, one ask after another, counted as they pass."""
+    call = asked.call
+    gaps = asked.brain.books.meters.gap_of(model.name, call.role)
+    async with aclosing(_in_turn(engine, model, asks)) as batches:
+        async for batch in batches:
+            gap_s = call.saw(batch, time.perf_counter())
+            if gap_s is not None:
+                gaps.observe(gap_s)
+            yield batch
+
+
+def _in_turn(
+    engine: Engine, model: Model, asks: list[Generation]
+) -> AsyncGenerator[list[Event], None]:
+    return engine.generate(model, asks[0]) if len(asks) == 1 else _several(engine, model, asks)
+
+
+async def _several(
+    engine: Engine, model: Model, asks: list[Generation]
+) -> AsyncGenerator[list[Event], None]:
+    """Several prompts as one answer: choices numbered on, usage summed up."""
+    total = Usage(0, 0)
+    for number, ask in enumerate(asks):
+        async with aclosing(engine.generate(model, ask)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    match event:
+                        case Usage():
+                            total.prompt_tokens += event.prompt_tokens
+                            total.completion_tokens += event.completion_tokens
+                            total.cached_tokens += event.cached_tokens
+                        case Said() | Thought() | Called() | Finished():
+                            event.index += number * ask.n
+                yield [event for event in batch if not isinstance(event, Usage)]
+    yield [total]

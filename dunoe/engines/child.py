@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import sys
@@ -18,7 +19,15 @@ LOG_LINES = 50
 LOG_LINE = 2000  # characters
 STOP_S = 3.0  # seconds a child may take to end by itself
 
+# `0.00.182.172 E llama_model_load: error loading model: ...`
+_STAMPED = re.compile(r"\d+\.\d+\.\d+\.\d+ (?P<level>[A-Z]) (?:\w+:? +)?(?:\w+: )?(?P<said>.*)")
+
 _CAUSES = (
+    (
+        ("lora adapter",),
+        Text("LoRA 어댑터를 얹을 수 없습니다", "a LoRA adapter does not go onto it"),
+        Text("[models]의 adapters를 확인하세요.", "check its adapters under [models]."),
+    ),
     (
         ("out of memory", "failed to allocate", "unable to allocate", "cudaMalloc"),
         Text("메모리가 모자랍니다", "out of memory"),
@@ -134,17 +143,19 @@ class Child:
             raise asyncio.CancelledError
 
     def reason(self) -> str:
-        """How the process ended and the last lines of its log."""
+        """How the process ended, and its last cry: a line that is no part of the regular log."""
         code = self._process.returncode if self._process is not None else None
         how = "it is running" if code is None else f"exit code {code}"
         if code is not None and code < 0:
             how = f"killed by {signal.Signals(-code).name}"
-        return "; ".join([how, *list(self.log)[-3:]])
+        raw = [line for line in self.log if line and not _STAMPED.match(line)]
+        return "; ".join([how, *raw[-1:]])
 
     def failed_to_load(self) -> EngineFailed:
         """Why the model did not load, in words that llama.cpp's log gives."""
-        last = next((line for line in reversed(self.log) if line), self.reason())
-        cause, hint = Text(last, last), _CHECK
+        found = (_STAMPED.match(line) for line in self.log)
+        said = next((one["said"] for one in found if one and one["level"] == "E"), self.reason())
+        cause, hint = Text(said, said), _CHECK
         for marks, known, way_out in _CAUSES:
             if any(mark in line for mark in marks for line in self.log):
                 cause, hint = known, way_out

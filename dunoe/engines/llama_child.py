@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit
 
 PR_SET_PDEATHSIG = 1
@@ -23,9 +23,9 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def end_with(stdin: BinaryIO) -> None:
-    """End this process at once when `stdin` ends: what a parent leaves behind on any system."""
-    while stdin.read(4096):
+def end_with(stdin: int) -> None:
+    """End this process at once when that file ends: what a parent leaves behind on any system."""
+    while os.read(stdin, 4096):
         continue
     os._exit(0)
 
@@ -93,7 +93,7 @@ def main() -> None:
     options = json.loads(sys.stdin.buffer.readline())
     if os.getppid() != options["parent"]:  # it died before we asked to die with it
         os._exit(1)
-    threading.Thread(target=end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    threading.Thread(target=end_with, args=(sys.stdin.fileno(),), daemon=True).start()
     said = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what llama.cpp prints must not stand between our lines
     os.putenv("GGML_NO_BACKTRACE", "1")  # a crash would wait for a debugger otherwise
@@ -101,7 +101,10 @@ def main() -> None:
     # Only now: loading it takes a while, and by now we cannot be orphaned. It ships no types.
     import xllamacpp  # type: ignore[import-untyped]
 
-    server = xllamacpp.Server(params(xllamacpp, options))
+    try:
+        server = xllamacpp.Server(params(xllamacpp, options))
+    except RuntimeError:  # llama.cpp has said why on stderr; this one knows nothing
+        os._exit(1)
     said.write(json.dumps({"port": urlsplit(server.listening_address).port}) + "\n")
     said.flush()
     threading.Event().wait()

@@ -97,7 +97,8 @@ class Scheduler:
         """Like `asked`, but once the load has begun it goes on when the ticket leaves."""
         decisions = self.asked(ticket, model, now_s)
         tenant = self._tenants[model.name]
-        tenant.is_wanted = tenant.is_wanted or ticket in tenant.waiting
+        if ticket in tenant.waiting:
+            tenant.is_wanted = True
         return decisions
 
     def left(self, ticket: Ticket, now_s: float) -> list[Decision]:
@@ -120,8 +121,6 @@ class Scheduler:
         if tenant is None or tenant.model.card is None:
             return []
         tenant.is_wanted = False
-        if tenant.state in ("absent", "unloading"):
-            return []
         tenant.closing = self._newest
         return self._settle(tenant.model.card, now_s)
 
@@ -230,7 +229,7 @@ class Scheduler:
             return Refuse(ticket, "stopping")
         if model.card is not None and model.footprint > self._budgets[model.card]:
             return Refuse(ticket, "too_big")
-        if tenant.state == "absent" and now_s < tenant.retry_at_s:
+        if now_s < tenant.retry_at_s:
             again_s = math.ceil(tenant.retry_at_s - now_s)
             return Refuse(ticket, "load_failed", again_s, tenant.failure)
         if self._waiting >= self._queue.length:

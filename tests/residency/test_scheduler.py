@@ -300,6 +300,14 @@ STORIES = {
         unwant a       -> cancel a
         unwant a       ->
     """,
+    "a wish that finds the queue full is none": """
+        ask 1 a        -> load a
+        ask 2 b        ->
+        ask 3 b        ->
+        ask 4 b        ->
+        want 5 a       -> refuse 5 full 2
+        leave 1        -> cancel a
+    """,
     "a refused wish leaves nothing behind": """
         want 1 huge    -> refuse 1 too_big
         stop           ->
@@ -623,6 +631,10 @@ def test_the_view_tells_states_seats_and_counts() -> None:
     assert (c.name, c.state, c.in_flight, c.waiting, c.footprint) == ("c", "ready", 1, 0, 4)
     assert (c.since_s, c.loads, c.load_failures, c.load_s) == (1, 2, 0, 2 + 5)
     assert (b.name, b.state, b.since_s, b.loads, b.load_failures) == ("b", "absent", 6, 0, 1)
+    teller.tell("ask 5 remote")
+    teller.tell("leave 5")
+    teller.tell("@12 ask 6 remote")
+    assert teller.scheduler.view(20.0)[-1].since_s == 11
     assert teller.scheduler.state("c") == "ready"
     assert teller.scheduler.state("nobody") == "absent"
 
@@ -638,3 +650,4 @@ def test_a_new_description_of_a_model_counts_once_the_old_one_is_away() -> None:
     scheduler.left(Ticket(4), 0)
     scheduler.left(Ticket(5), 0)
     assert scheduler.asked(Ticket(6), model("m", 4), 0) == [Load(model("m", 4))]
+    assert [one.load_failures for one in scheduler.view(0)] == [1]

@@ -1,0 +1,133 @@
+"""The running server, as a command of this user speaks to it: over HTTP, with the local key."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from dunoe.cli.terminal import language
+from dunoe.errors import Problem, Text, Unavailable
+from dunoe.server.local import local_key
+from dunoe.settings import Settings
+
+Json = dict[str, Any]  # Any: JSON
+_CONNECT_S = 5
+
+
+class NoServer(Unavailable):
+    """Nobody listens where the server should be."""
+
+
+def url_of(settings: Settings) -> str:
+    """Where the server of these settings is reached from this machine."""
+    host = settings.server.host
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
+
+
+class Client:
+    """One connection pool. Every refusal, of the server or of the network, is raised as a Problem."""
+
+    def __init__(self, settings: Settings, url: str | None = None, key: str | None = None) -> None:
+        """key: without one the local key is used, and only for the server of these settings."""
+        self.url = (url or url_of(settings)).rstrip("/")
+        if key is None and self.url == url_of(settings):
+            key = local_key(settings.home).token
+        self._headers: dict[str, str] = {"Accept-Language": language()}
+        if key is not None:
+            self._headers["Authorization"] = f"Bearer {key}"
+
+    async def __aenter__(self) -> Self:
+        # An answer may take as long as it takes; the server has the limits.
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
+        self._session = aiohttp.ClientSession(headers=self._headers, timeout=limits)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def json(self, method: str, path: str, body: Json | None = None) -> Json:
+        """The whole JSON answer; {} for an empty one."""
+        async with self._asked(method, path, body) as answer:
+            content = await answer.read()
+        return _parsed(content) if content else {}
+
+    async def lines(self, path: str, body: Json) -> AsyncGenerator[bytes, None]:
+        """The lines of a streamed answer, as they come and whole. Left early, the connection is closed."""
+        async with self._asked("POST", path, body) as answer:
+            rest = b""
+            async for chunk in answer.content.iter_any():
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    yield line
+            if rest:
+                yield rest
+
+    @asynccontextmanager
+    async def _asked(
+        self, method: str, path: str, body: Json | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            answer = await self._session.request(method, self.url + path, json=body)
+            try:
+                if answer.status >= 400:
+                    raise refusal(await answer.read(), answer.status)
+                yield answer
+            finally:
+                answer.close()  # never back to the pool half read: the server must see that we left
+        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as exc:
+            raise NoServer(
+                Text(f"{self.url}에 실행 중인 dunoe가 없습니다", f"no dunoe runs at {self.url}"),
+                Text(
+                    "다른 터미널에서 `dunoe serve`로 시작하세요.",
+                    "start it in another terminal: `dunoe serve`.",
+                ),
+            ) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise Unavailable(
+                Text(
+                    f"서버와의 연결이 끊어졌습니다: {exc}",
+                    f"the connection to the server broke: {exc}",
+                ),
+                Text(
+                    "`dunoe serve`가 실행 중인지 확인하세요.",
+                    "see whether `dunoe serve` still runs.",
+                ),
+            ) from exc
+
+
+def refusal(content: bytes, status: int) -> Problem:
+    """What the server refused with, in its own words; it has one shape for OpenAI and one for Ollama."""
+    try:
+        error = orjson.loads(content)["error"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        error = f"HTTP {status}"
+    if isinstance(error, dict):
+        return Problem(str(error.get("message", error)), str(error.get("hint") or ""))
+    message, _, hint = str(error).partition("\n")
+    return Problem(message, hint.strip())
+
+
+def _parsed(content: bytes) -> Json:
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        found = None
+    if isinstance(found, dict):
+        return found
+    raise Problem(
+        Text("서버의 답을 이해하지 못했습니다", "the server's answer makes no sense"),
+        Text(
+            "그 주소에 있는 것이 dunoe인지 확인하세요.",
+            "see whether it is a dunoe at that address.",
+        ),
+    )

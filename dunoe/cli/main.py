@@ -1,0 +1,84 @@
+"""The command line: picks the command, and turns whatever goes wrong into two lines and an exit code.
+
+The module of a command is imported when the command is chosen, so `dunoe version` does not wait for the server's.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import Abort, TyperException
+
+from dunoe.errors import BadRequest, Problem, Text
+
+COMMANDS = ("serve", "chat", "models", "keys", "config", "version")
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+
+
+class Commands(TyperGroup):
+    """The commands by name; each is the `app` of the module called so."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # Any: typer's context is a private class
+        """In the order in which a person meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, imported now; None for a name we do not know."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(import_module(f"dunoe.cli.{cmd_name}").app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a bug shows a plain traceback, without the values of its locals
+    rich_markup_mode=None,  # its tables cut Hangul short
+    help="두뇌 · 이 컴퓨터에서 돌아가는 나만의 AI 서버\n\ndunoe · a private AI server on this machine",
+)
+
+
+@app.callback()
+def dunoe() -> None:
+    """Nothing is said before a command is chosen."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one command line and leave with its exit code."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the real ones are files
+    argv = sys.argv[1:] if arguments is None else arguments
+    try:
+        sys.exit(app(argv or ["--help"], prog_name="dunoe", standalone_mode=False))
+    except Problem as problem:
+        _refuse(problem)
+    except TyperException as exc:
+        _refuse(_misspelt(exc))
+    except (Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+
+
+def _misspelt(exc: TyperException) -> Problem:
+    """What typer says of a wrong option, in the form of our own refusals."""
+    context = getattr(exc, "ctx", None)
+    path = context.command_path if context is not None else "dunoe"
+    problem = BadRequest(
+        Text(f"명령을 이해하지 못했습니다: {exc.format_message()}", exc.format_message()),
+        Text(f"`{path} --help`를 보세요.", f"see `{path} --help`."),
+    )
+    problem.exit_code = exc.exit_code  # type: ignore[misc]  # 2, as every shell tool says
+    return problem
+
+
+def _refuse(problem: Problem) -> NoReturn:
+    # Imported here and not above: it knows the settings, which a command such as `version` does not need.
+    import_module("dunoe.cli.terminal").complain(problem)
+    sys.exit(problem.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""A survey of the settings: what is fine, and what a person should look at before it hurts."""
+
+from dataclasses import dataclass
+
+import anyio
+from rich.filesize import decimal
+
+from dunoe import machine
+from dunoe.engines import build
+from dunoe.engines.engine import Engine
+from dunoe.errors import Problem, Text
+from dunoe.machine import Machine
+from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
+from dunoe.weights.header import BadModelFile, read_whole
+
+_PING_S = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. what: its key in the settings."""
+
+    what: str
+    is_fine: bool
+    why: Text
+
+
+async def survey(settings: Settings) -> list[Finding]:
+    """Every model, engine and open door; engines are asked whether they answer."""
+    here = machine.look()
+    found = [_model(name, one, settings, here) for name, one in settings.models.items()]
+    found += await _engines(settings)
+    found += [
+        Finding(
+            at,
+            False,
+            Text(
+                f"환경 변수 {name}이(가) 설정되지 않아 비밀 없이 접속합니다",
+                f"the environment variable {name} is not set, so no secret is sent",
+            ),
+        )
+        for at, name in settings.unset.items()
+    ]
+    if not is_loopback(settings.server.host):
+        found.append(_open_door(settings))
+    if not found:
+        found.append(
+            Finding(
+                "models",
+                False,
+                Text("모델이 없습니다: `dunoe models pull`", "no models: `dunoe models pull`"),
+            )
+        )
+    return found
+
+
+def _model(name: str, one: ModelSettings, settings: Settings, here: Machine) -> Finding:
+    what = f"models.{name}"
+    if one.file is None:
+        said = f"{one.engine}: {one.name or name}"
+        return Finding(what, True, Text(said, said))
+    try:
+        header = read_whole(one.file)
+    except BadModelFile as problem:
+        return Finding(what, False, problem.message)
+    size = one.footprint or one.file.stat().st_size
+    budget = settings.card.vram or sum(card.vram_bytes for card in here.cards) or here.ram_bytes
+    if size > budget:
+        return Finding(
+            what,
+            False,
+            Text(
+                f"메모리보다 큽니다 ({decimal(size)} > {decimal(budget)})",
+                f"larger than the memory for models ({decimal(size)} > {decimal(budget)})",
+            ),
+        )
+    trained, asked = header.context_length, one.context
+    if trained is not None and asked is not None and asked > trained:
+        return Finding(
+            what,
+            False,
+            Text(
+                f"context {asked}이(가) 모델이 배운 {trained}보다 깁니다",
+                f"context {asked} is longer than the {trained} it was trained for",
+            ),
+        )
+    said = f"{header.architecture}, {header.quantisation}, {decimal(size)}"
+    return Finding(what, True, Text(said, said))
+
+
+async def _engines(settings: Settings) -> list[Finding]:
+    engines = build.engines(settings)
+    found: dict[str, Finding] = {}
+
+    async def ask(name: str, engine: Engine) -> None:
+        found[name] = await _engine(name, engine, settings.engines[name])
+
+    try:
+        async with anyio.create_task_group() as group:
+            for name in settings.engines:
+                group.start_soon(ask, name, engines[name])
+    finally:
+        for engine in engines.values():
+            await engine.aclose()
+    return [found[name] for name in settings.engines]
+
+
+async def _engine(name: str, engine: Engine, one: EngineSettings) -> Finding:
+    what = f"engines.{name}"
+    try:
+        with anyio.fail_after(_PING_S):
+            await engine.ping()
+            count = len(await engine.listed())
+    except Problem as problem:
+        return Finding(what, False, problem.message)
+    except TimeoutError:
+        return Finding(what, False, Text("시간 안에 답이 없습니다", "no answer in time"))
+    if one.kind == "ollama" and one.vram is None and not one.is_on_our_card:
+        return Finding(
+            what,
+            False,
+            Text(
+                f'답합니다, 모델 {count}개. 그 서버의 메모리를 모르니 vram = "16GiB"처럼 적으세요',
+                f'answers, {count} models; its memory is unknown: write vram = "16GiB" or what it has',
+            ),
+        )
+    return Finding(what, True, Text(f"답합니다, 모델 {count}개", f"answers, {count} models"))
+
+
+def _open_door(settings: Settings) -> Finding:
+    return Finding(
+        "server.host",
+        False,
+        Text(
+            f"{settings.server.host}: 다른 컴퓨터에도 열립니다. 키가 없으면 시작하지 않습니다 (`dunoe keys add NAME`)",
+            f"{settings.server.host}: open to other machines; without a key it will not start (`dunoe keys add NAME`)",
+        ),
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from dunoe import machine
-from dunoe.engines.build import build_engines
+from dunoe.engines import build
 from dunoe.engines.engine import Engine, Listed
 from dunoe.errors import Problem
 from dunoe.machine import Machine
@@ -84,7 +84,7 @@ async def open_brain(settings: Settings) -> AsyncIterator[Brain]:
     here = machine.look()
     local = local_key(settings.home)
     store = open_store(settings.database_url)
-    engines = build_engines(settings)
+    engines = build.engines(settings)
     try:
         async with anyio.create_task_group() as group:
             await store.ring.refresh()

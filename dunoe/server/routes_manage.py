@@ -1,8 +1,8 @@
 """Managing models: fetch, copy, remove, load, unload. Everything here needs an admin key."""
 
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
+import hashlib
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 import anyio
 import orjson
@@ -15,7 +15,7 @@ from dunoe.portfolio.model import Model
 from dunoe.server import problems
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route, language_of
-from dunoe.weights.download import fetch
+from dunoe.weights.download import Phase, fetch
 
 _EVERY_S = 0.1  # between two lines of progress
 
@@ -57,38 +57,104 @@ class CopyBody(_Body):
 async def pull(asked: Asked) -> None:
     """POST /api/pull: NDJSON progress, or one object with `stream: false`."""
     body: PullBody = asked.body
-    async with aclosing(_pulling(asked.brain, body.named())) as lines:
-        if body.stream is False:
-            async for _ in lines:
-                continue
-            await asked.wire.json({"status": "success"})
-            return
-        try:
-            async for line in lines:
-                await asked.wire.stream("application/x-ndjson")
-                await asked.wire.write(orjson.dumps(line) + b"\n")
+    name, is_streamed = body.named(), body.stream is not False
+    try:
+        if _is_address(name):
+            await _fetch(asked, name, is_streamed=is_streamed)
+        else:
+            await _pull_there(asked, name, is_streamed=is_streamed)
+        await asked.brain.look_again(after_s=0)
+        if is_streamed:
+            await _say(asked, {"status": "success"})
             await asked.wire.end()
-        except Problem as problem:
-            if asked.wire.has_begun:
-                said = problems.body(problem, "ollama", language_of(asked.brain, asked.call))
-                await asked.wire.end(orjson.dumps(said) + b"\n")
-            raise
+        else:
+            await asked.wire.json({"status": "success"})
+    except Problem as problem:
+        if asked.wire.has_begun:
+            said = problems.body(problem, "ollama", language_of(asked.brain, asked.call))
+            await asked.wire.end(orjson.dumps(said) + b"\n")
+        raise
 
 
-async def _pulling(brain: Brain, name: str) -> AsyncGenerator[Json, None]:
-    source = brain.pulls(name)
-    if isinstance(source, OllamaEngine):
-        async with aclosing(source.pull(name)) as lines:
-            async for line in lines:
-                yield line
-    else:
-        async for line in _fetching(brain, name):
-            yield line
-    await brain.look_again(after_s=0)
+def _is_address(name: str) -> bool:
+    """True for what we fetch ourselves; a plain name belongs to an Ollama."""
+    return name.startswith(("hf:", "/", "./", "~")) or "://" in name
 
 
-async def _fetching(brain: Brain, source: str) -> AsyncIterator[Json]:
-    raise NotImplementedError
+async def _pull_there(asked: Asked, name: str, *, is_streamed: bool) -> None:
+    """Let an Ollama of ours pull its own model."""
+    engine = next((e for e in asked.brain.engines.values() if isinstance(e, OllamaEngine)), None)
+    if engine is None:
+        raise BadRequest(
+            Text(
+                f"'{name}'을(를) 어디서 받을지 알 수 없습니다", f"where should '{name}' come from?"
+            ),
+            Text(
+                f"예: `dunoe models pull {asked.brain.catalogue.first_model}` (또는 Ollama 엔진을 설정하세요).",
+                f"say `dunoe models pull {asked.brain.catalogue.first_model}`, or set up an Ollama engine.",
+            ),
+            param="model",
+        )
+    async with aclosing(engine.pull(name)) as lines:
+        async for line in lines:
+            if is_streamed and line.get("status") != "success":
+                await _say(asked, line)
+
+
+async def _fetch(asked: Asked, source: str, *, is_streamed: bool) -> None:
+    """Fetch a GGUF file, telling now and then how far it is."""
+    seen = _Progress(source)
+    if is_streamed:
+        asked.beside.start_soon(_tell, asked, seen)
+    try:
+        await fetch(source, asked.brain.settings.models_folder, progress=seen.note)
+    finally:
+        seen.is_over = True
+
+
+@dataclass
+class _Progress:
+    """How far a pull is, as it last told."""
+
+    source: str
+    line: Json = field(default_factory=lambda: {"status": "pulling manifest"})
+    is_over: bool = False
+
+    def note(self, phase: Phase, completed: int, total: int | None) -> None:
+        match phase:
+            case "downloading":
+                digest = _digest(self.source)
+                sizes = {"total": total, "completed": completed} if total else {}
+                self.line = {
+                    "status": f"pulling {digest[:12]}",
+                    "digest": f"sha256:{digest}",
+                    **sizes,
+                }
+            case "verifying":
+                self.line = {"status": "verifying sha256 digest"}
+            case "done":
+                self.line = {"status": "writing manifest"}
+            case "connecting":
+                self.line = {"status": "pulling manifest"}
+
+
+def _digest(source: str) -> str:
+    """A name of a digest's form for what is being pulled; its own is known at the end."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+async def _tell(asked: Asked, seen: _Progress) -> None:
+    told: Json = {}
+    while not seen.is_over:
+        if seen.line != told:
+            told = seen.line
+            await _say(asked, told)
+        await anyio.sleep(_EVERY_S)
+
+
+async def _say(asked: Asked, line: Json) -> None:
+    await asked.wire.stream("application/x-ndjson")
+    await asked.wire.write(orjson.dumps(line) + b"\n")
 
 
 async def delete(asked: Asked) -> None:

@@ -61,23 +61,29 @@ async def _serve(
 ) -> None:
     log_requests()
     async with open_brain(settings) as brain:
-        if not is_loopback(settings.server.host) and brain.ring.is_empty:
-            raise _open_to_all(settings.server.host)
-        config = uvicorn.Config(
-            App(brain),
-            loop="none",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=max(1, round(settings.server.stop_s)),
-        )
         port: int = door.getsockname()[1]
-        await Server(config, lambda: listening(brain, port)).serve([door])
+        await server_of(brain, lambda: listening(brain, port)).serve([door])
+
+
+def server_of(brain: Brain, listening: Callable[[], None]) -> Server:
+    """The HTTP server over an open brain; raises Misconfigured when it would let everybody in."""
+    settings = brain.settings.server
+    if not is_loopback(settings.host) and brain.ring.is_empty:
+        raise _open_to_all(settings.host)
+    config = uvicorn.Config(
+        App(brain),
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(settings.stop_s)),
+    )
+    return Server(config, listening)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -42,7 +42,7 @@ _CAUSES = (
         Text("dunoe를 새 버전으로 올리세요.", "upgrade dunoe."),
     ),
     (
-        ("invalid magic", "failed to read magic", "tensor data is not within", "corrupted"),
+        ("gguf_init", "tensor data is not within", "corrupted"),
         Text("온전한 GGUF 파일이 아닙니다", "not a whole GGUF file"),
         Text("파일을 다시 받으세요: dunoe models pull", "fetch it again: dunoe models pull"),
     ),
@@ -66,13 +66,13 @@ class Child:
         self.port = 0
         self.ended = asyncio.Event()
         self.log: deque[str] = deque(maxlen=LOG_LINES)
-        self._process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
         """The process id; 0 before the start."""
-        return self._process.pid if self._process is not None else 0
+        return self.process.pid if self.process is not None else 0
 
     async def start(self, options: Json, limit_s: float) -> None:
         """Return when the model is loaded; raise, or be cancelled, with nothing left running.
@@ -96,7 +96,7 @@ class Child:
                 await self.stop(0)
 
     async def _start(self, options: Json) -> None:
-        process = self._process = await asyncio.create_subprocess_exec(
+        process = self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # the program's own folder is no place to import from
             PROGRAM,
@@ -122,21 +122,21 @@ class Child:
 
     async def stop(self, patience_s: float = STOP_S) -> None:
         """End the process and wait until it is gone; cancelled, finish that all the same."""
-        if self._life is None or self._process is None:
+        if self._life is None or self.process is None:
             return
         if not self.ended.is_set():
-            self._process.send_signal(signal.SIGTERM if patience_s else signal.SIGKILL)
+            self.process.send_signal(signal.SIGTERM if patience_s else signal.SIGKILL)
         cancelled = False
         while not self.ended.is_set():
             try:
                 async with asyncio.timeout(patience_s or None):
                     await self.ended.wait()
             except TimeoutError:
-                self._process.kill()
+                self.process.kill()
                 patience_s = 0
             except asyncio.CancelledError:
                 cancelled = True  # raised again below, when nothing is left behind
-                self._process.kill()
+                self.process.kill()
                 patience_s = 0
         await self._life
         if cancelled:
@@ -144,7 +144,7 @@ class Child:
 
     def reason(self) -> str:
         """How the process ended, and its last cry: a line that is no part of the regular log."""
-        code = self._process.returncode if self._process is not None else None
+        code = self.process.returncode if self.process is not None else None
         how = "it is running" if code is None else f"exit code {code}"
         if code is not None and code < 0:
             how = f"killed by {signal.Signals(-code).name}"

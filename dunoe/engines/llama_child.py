@@ -103,8 +103,8 @@ def main() -> None:
 
     try:
         server = xllamacpp.Server(params(xllamacpp, options))
-    except RuntimeError:  # llama.cpp has said why on stderr; this one knows nothing
-        os._exit(1)
+    except RuntimeError:  # llama.cpp says why on stderr (its log is written late: no _exit here)
+        sys.exit(1)
     said.write(json.dumps({"port": urlsplit(server.listening_address).port}) + "\n")
     said.flush()
     threading.Event().wait()

@@ -3,13 +3,13 @@
     Problem
     ├── Misconfigured            a setting is wrong; dunoe does not start (exit code 2)
     ├── BadRequest 400           the caller's request cannot be understood
-    │   └── TooLong 400          the prompt does not fit the model's context
+    │   ├── TooLong 400          the prompt does not fit the model's context
+    │   └── NotSupported 400     this engine or model cannot do that (a 5xx would be sent again in vain)
     ├── Unauthorized 401         no key, or one we do not know
     ├── Forbidden 403            a known caller, not allowed to do this
     ├── NotFound 404             no such model, key or route
     ├── TooLarge 413             the body is over the limit
     ├── Busy 429                 a limit or a full queue; come back after `retry_after_s`
-    ├── NotSupported 501         this engine or model cannot do that
     ├── EngineFailed 502         the engine behind us broke or said something wrong
     ├── Unavailable 503          not now: no model, still loading, shutting down
     └── EngineTimeout 504        the engine did not answer within a limit
@@ -82,6 +82,10 @@ class TooLong(BadRequest):
     """The prompt and its answer do not fit the model's context."""
 
 
+class NotSupported(BadRequest):
+    """This engine or this model cannot do that. A 400: clients send a 5xx again, in vain."""
+
+
 class Unauthorized(Problem):
     """No key, or a key we do not know."""
 
@@ -131,13 +135,6 @@ class Busy(RetryLater):
 
     status = 429
     kind = "rate_limit_error"
-
-
-class NotSupported(Problem):
-    """This engine or this model cannot do that."""
-
-    status = 501
-    kind = "invalid_request_error"
 
 
 class EngineFailed(Problem):

@@ -27,7 +27,9 @@ from dunoe.settings import is_loopback
 from dunoe.store.keys import Scope
 
 log = logging.getLogger("dunoe.server")
+Value = Any  # Any: JSON
 CLIENT_LEFT = 499
+_DEPTH = 100  # levels of JSON that we take
 
 
 @dataclass(slots=True)
@@ -200,7 +202,27 @@ def parse(body: bytes) -> Json:
             Text('{"model": …} 꼴로 보내세요.', 'send {"model": …}.'),
             code="invalid_json",
         )
+    if body.count(b"[") + body.count(b"{") > _DEPTH and _is_deep(found):
+        raise BadRequest(
+            Text(
+                f"JSON이 {_DEPTH}단계보다 깊습니다",
+                f"the JSON is nested deeper than {_DEPTH} levels",
+            ),
+            Text("중첩을 줄여서 보내세요.", "send it with less nesting."),
+            code="invalid_json",
+        )
     return found
+
+
+def _is_deep(found: Value) -> bool:
+    """True for what could be read but not written again: orjson writes 254 levels, engines take less."""
+    level = [found]
+    for _ in range(_DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for ones in inner for one in ones if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def check(model: type[BaseModel], raw: Json) -> BaseModel:

@@ -10,6 +10,7 @@ from dunoe.engines.request import Generation, Json
 from dunoe.errors import BadRequest, Language, Problem, Text
 from dunoe.server import problems
 from dunoe.server.answer import Answer, Choice
+from dunoe.server.jsontext import oneline
 from dunoe.server.openai import Body, Sampling, options_of, usage_json
 
 
@@ -120,10 +121,10 @@ class ChatReply:
                 return self._said(event)
             case Thought():
                 return self._chunk(
-                    event.index, b'{"reasoning_content":' + orjson.dumps(event.text) + b"}"
+                    event.index, b'{"reasoning_content":' + oneline(event.text) + b"}"
                 )
             case Called():
-                return self._chunk(event.index, orjson.dumps({"tool_calls": [_call_piece(event)]}))
+                return self._chunk(event.index, oneline({"tool_calls": [_call_piece(event)]}))
             case Finished():
                 self._finished.append(event)
             case Extra():
@@ -133,9 +134,9 @@ class ChatReply:
         return b""
 
     def _said(self, event: Said) -> bytes:
-        delta = b'{"content":' + orjson.dumps(event.text) + b"}"
+        delta = b'{"content":' + oneline(event.text) + b"}"
         if event.logprobs is not None:
-            delta += b',"logprobs":' + orjson.dumps({"content": event.logprobs})
+            delta += b',"logprobs":' + oneline({"content": event.logprobs})
         return self._chunk(event.index, delta)
 
     def _chunk(self, index: int, delta: bytes, reason: bytes = b"null") -> bytes:
@@ -165,7 +166,7 @@ class ChatReply:
 
     def broken(self, problem: Problem, language: Language) -> bytes:
         """The error as the last event; no end mark, so nobody takes it for a whole answer."""
-        return b"data: " + orjson.dumps(problems.body(problem, "openai", language)) + b"\n\n"
+        return b"data: " + oneline(problems.body(problem, "openai", language)) + b"\n\n"
 
     def whole(self, answer: Answer) -> Json:
         """The body of an answer in one piece."""

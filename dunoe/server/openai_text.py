@@ -2,7 +2,6 @@
 
 import time
 
-import orjson
 from pydantic import Field
 
 from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
@@ -10,6 +9,7 @@ from dunoe.engines.request import Generation, Json
 from dunoe.errors import Language, Problem
 from dunoe.server import problems
 from dunoe.server.answer import Answer
+from dunoe.server.jsontext import oneline
 from dunoe.server.openai import Sampling, Value, options_of, texts, usage_json
 
 
@@ -65,7 +65,7 @@ class CompletionReply:
         }
 
     def _line(self, body: Json) -> bytes:
-        return b"data: " + orjson.dumps(body) + b"\n\n"
+        return b"data: " + oneline(body) + b"\n\n"
 
     def _echo(self, index: int) -> str:
         prompt = self.prompts[index // self.n] if self.prompts else ""

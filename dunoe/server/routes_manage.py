@@ -5,7 +5,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import anyio
-import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from dunoe.engines.ollama import OllamaEngine
@@ -15,7 +14,9 @@ from dunoe.portfolio.model import Model
 from dunoe.server import problems
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route, language_of
-from dunoe.weights.download import Phase, fetch
+from dunoe.server.jsontext import oneline
+from dunoe.weights.download import fetch
+from dunoe.weights.pull import Phase
 
 _EVERY_S = 0.1  # between two lines of progress
 
@@ -72,7 +73,7 @@ async def pull(asked: Asked) -> None:
     except Problem as problem:
         if asked.wire.has_begun:
             said = problems.body(problem, "ollama", language_of(asked.brain, asked.call))
-            await asked.wire.end(orjson.dumps(said) + b"\n")
+            await asked.wire.end(oneline(said) + b"\n")
         raise
 
 
@@ -154,7 +155,7 @@ async def _tell(asked: Asked, seen: _Progress) -> None:
 
 async def _say(asked: Asked, line: Json) -> None:
     await asked.wire.stream("application/x-ndjson")
-    await asked.wire.write(orjson.dumps(line) + b"\n")
+    await asked.wire.write(oneline(line) + b"\n")
 
 
 async def delete(asked: Asked) -> None:

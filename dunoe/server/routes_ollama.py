@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 from pydantic import BaseModel, ConfigDict
 
+from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
 from dunoe.errors import BadRequest, Text
 from dunoe.portfolio.model import Model
@@ -127,8 +128,11 @@ async def show_model(asked: Asked) -> None:
     model = await choose(asked, name)
     file = model.settings.file
     if file is None:
-        told = await asked.brain.engines[model.engine].show(model)
-        await asked.wire.json(told or _unseen(await card_of(asked.brain, model)))
+        engine = asked.brain.engines[model.engine]
+        if isinstance(engine, OllamaEngine):
+            await asked.wire.json(await engine.show(model, verbose=bool(body.verbose)))
+        else:
+            await asked.wire.json(_unseen(await card_of(asked.brain, model)))
         return
     card = await card_of(asked.brain, model)
     header = await anyio.to_thread.run_sync(_header, file, bool(body.verbose))

@@ -274,16 +274,13 @@ class Scheduler:
         """Who must go to free so many bytes: idle ones first, and no more than needed."""
         staying = [t for t in tenants if t.state in ("loading", "ready")]
         staying.sort(key=lambda t: (0, t.used_s) if t.is_idle else (1, t.load_began_s))
+        spare = sum(t.takes for t in staying) - missing
         chosen: list[Tenant] = []
-        for tenant in staying:
-            if missing <= 0:
-                break
-            chosen.append(tenant)
-            missing -= tenant.takes
-        for tenant in reversed(chosen.copy()):
-            if missing + tenant.takes <= 0:
-                chosen.remove(tenant)
-                missing += tenant.takes
+        for tenant in reversed(staying):
+            if tenant.takes <= spare:
+                spare -= tenant.takes
+            else:
+                chosen.append(tenant)
         return chosen
 
     def _may_go(self, tenant: Tenant) -> bool:

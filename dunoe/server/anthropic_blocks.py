@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Text
+from dunoe.server.body import Body
 from dunoe.server.jsontext import written
-from dunoe.server.openai import Body
 from dunoe.server.pictures import linked_picture, picture
 from dunoe.server.refusals import unsupported
 

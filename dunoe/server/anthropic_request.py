@@ -10,7 +10,7 @@ from pydantic import Field, FiniteFloat, StringConstraints
 from dunoe.engines.request import Counting, Generation, Json
 from dunoe.errors import Text
 from dunoe.server.anthropic_blocks import Block, Message, canonical, texts_of
-from dunoe.server.openai import Body
+from dunoe.server.body import Body
 from dunoe.server.refusals import unsupported
 
 _TAKEN = frozenset(

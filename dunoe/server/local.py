@@ -31,12 +31,19 @@ def local_key(home: Path) -> LocalKey:
         token = path.read_text("ascii").strip()
     except OSError as exc:
         raise Misconfigured(
-            Text(f"데이터 폴더에 쓸 수 없습니다: {home}", f"cannot write to the data folder: {home}"),
-            Text("권한을 고치거나 DUNOE_HOME을 바꾸세요.", "mend its permissions or change DUNOE_HOME."),
+            Text(
+                f"데이터 폴더에 쓸 수 없습니다: {home}", f"cannot write to the data folder: {home}"
+            ),
+            Text(
+                "권한을 고치거나 DUNOE_HOME을 바꾸세요.",
+                "mend its permissions or change DUNOE_HOME.",
+            ),
         ) from exc
     if len(token) < 32:
         raise Misconfigured(
-            Text(f"로컬 키 파일이 손상되었습니다: {path}", f"the local key file is damaged: {path}"),
+            Text(
+                f"로컬 키 파일이 손상되었습니다: {path}", f"the local key file is damaged: {path}"
+            ),
             Text("이 파일을 지우고 다시 시작하세요.", "delete this file and start again."),
         )
     everything = Key("local", "local", SCOPES, (), None, None, None, (), datetime.now(UTC), None)

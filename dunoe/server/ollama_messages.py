@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from dunoe.engines.request import Json
+from dunoe.server.body import Body
 from dunoe.server.jsontext import written
-from dunoe.server.openai import Body
 from dunoe.server.pictures import picture
 
 

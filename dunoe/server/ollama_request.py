@@ -11,8 +11,8 @@ from pydantic import Field, FiniteFloat
 
 from dunoe.engines.request import Embedding, Generation, Json
 from dunoe.errors import BadRequest, Text
+from dunoe.server.body import Body
 from dunoe.server.ollama_messages import Message, canonical, content_of
-from dunoe.server.openai import Body
 from dunoe.server.refusals import unsupported
 
 # Set when a model is loaded, and gone from llama.cpp: ours are the model's own settings, the same for everybody.

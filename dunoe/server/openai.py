@@ -2,18 +2,13 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dunoe.engines.events import Usage
 from dunoe.engines.request import Json
+from dunoe.server.body import Body
 
 Value = Any  # Any: JSON
-
-
-class Body(BaseModel):
-    """A request body: fields that we read are typed, all others are let through."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class StreamOptions(Body):

@@ -10,8 +10,9 @@ from dunoe.engines.request import Generation, Json
 from dunoe.errors import BadRequest, Language, Problem, Text
 from dunoe.server import problems
 from dunoe.server.answer import Answer, Choice
+from dunoe.server.body import Body
 from dunoe.server.jsontext import oneline
-from dunoe.server.openai import Body, Sampling, options_of, usage_json
+from dunoe.server.openai import Sampling, options_of, usage_json
 
 
 class Message(Body):

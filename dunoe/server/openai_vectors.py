@@ -8,7 +8,8 @@ from pydantic import Field
 
 from dunoe.engines.request import Embedded, Embedding, Json, Reranked, Reranking
 from dunoe.errors import BadRequest, Text
-from dunoe.server.openai import Body, texts
+from dunoe.server.body import Body
+from dunoe.server.openai import texts
 
 
 class EmbeddingBody(Body):

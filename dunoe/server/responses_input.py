@@ -7,7 +7,7 @@ from typing import Literal
 
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Text
-from dunoe.server.openai import Body
+from dunoe.server.body import Body
 from dunoe.server.pictures import linked_picture
 from dunoe.server.refusals import unsupported
 

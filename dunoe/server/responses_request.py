@@ -9,7 +9,7 @@ from pydantic import Field, FiniteFloat
 
 from dunoe.engines.request import Generation, Json
 from dunoe.errors import BadRequest, Text
-from dunoe.server.openai import Body
+from dunoe.server.body import Body
 from dunoe.server.refusals import unsupported
 from dunoe.server.responses_input import Item, canonical
 

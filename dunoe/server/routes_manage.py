@@ -5,13 +5,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, NotFound, Problem, Text
 from dunoe.portfolio.model import Model
 from dunoe.server import problems
+from dunoe.server.body import Body
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.jsontext import oneline
@@ -21,11 +22,7 @@ from dunoe.weights.pull import Phase
 _EVERY_S = 0.1  # between two lines of progress
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class NameBody(_Body):
+class NameBody(Body):
     """A request about one model; older clients say `name`."""
 
     model: str | None = None
@@ -48,7 +45,7 @@ class PullBody(NameBody):
     stream: bool | None = Field(None, description="progress lines; default true")
 
 
-class CopyBody(_Body):
+class CopyBody(Body):
     """POST /api/copy."""
 
     source: str

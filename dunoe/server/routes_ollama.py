@@ -7,12 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import anyio
-from pydantic import BaseModel, ConfigDict
 
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
 from dunoe.errors import BadRequest, Text
 from dunoe.portfolio.model import Model
+from dunoe.server.body import Body
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.ollama_models import Card, Running, capabilities_of, details_of, ps, show, tags
@@ -36,10 +36,9 @@ from dunoe.weights.header import Header, read_header
 OLLAMA_VERSION = "0.33.0"  # the API that we speak; clients turn features on by it
 
 
-class ShowBody(BaseModel):
+class ShowBody(Body):
     """POST /api/show; older clients say `name`."""
 
-    model_config = ConfigDict(extra="allow")
     model: str | None = None
     name: str | None = None
     verbose: bool | None = None

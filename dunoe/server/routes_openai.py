@@ -2,11 +2,12 @@
 
 import time
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dunoe.engines.request import Counting, Json
 from dunoe.errors import NotFound, Text
 from dunoe.portfolio.model import Model
+from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.openai_chat import ChatBody, ChatReply, Message, decode_chat
 from dunoe.server.openai_text import CompletionBody, CompletionReply, decode_completion
@@ -24,10 +25,9 @@ from dunoe.server.responses_request import decode as decode_response
 from dunoe.server.speaking import choose, counted, slot, speak
 
 
-class TokenizeBody(BaseModel):
+class TokenizeBody(Body):
     """POST /v1/tokenize: text, or a chat that goes through the model's template first."""
 
-    model_config = ConfigDict(extra="allow")
     model: str | None = None
     content: str | None = None
     messages: list[Message] | None = None

@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -123,24 +124,30 @@ class Child:
     async def stop(self, patience_s: float = STOP_S) -> None:
         """End the process and wait until it is gone; cancelled, finish that all the same."""
         if self._life is None or self.process is None:
+            self.ended.set()  # it never began
             return
         if not self.ended.is_set():
-            self.process.send_signal(signal.SIGTERM if patience_s else signal.SIGKILL)
+            self._send(signal.SIGTERM if patience_s else signal.SIGKILL)
         cancelled = False
         while not self.ended.is_set():
             try:
                 async with asyncio.timeout(patience_s or None):
                     await self.ended.wait()
             except TimeoutError:
-                self.process.kill()
+                self._send(signal.SIGKILL)
                 patience_s = 0
             except asyncio.CancelledError:
                 cancelled = True  # raised again below, when nothing is left behind
-                self.process.kill()
+                self._send(signal.SIGKILL)
                 patience_s = 0
         await self._life
         if cancelled:
             raise asyncio.CancelledError
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        with suppress(ProcessLookupError):  # it ended meanwhile: all the better
+            self.process.send_signal(number)
 
     def reason(self) -> str:
         """How the process ended, and its last cry: a line that is no part of the regular log."""

@@ -4,7 +4,7 @@ The engine has the model loaded. Its answers are nonsense of random weights: onl
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import orjson
@@ -16,6 +16,7 @@ from dunoe.engines.request import Counting, Embedding, Generation, Json, Reranki
 from dunoe.errors import TooLong
 from dunoe.portfolio.model import Model
 
+Behaviour = Callable[[Engine, Model], Awaitable[None]]
 ASKED = [{"role": "user", "content": "안녕하세요? 자기소개를 해 주세요."}]
 BOOL: Json = {
     "type": "object",
@@ -172,7 +173,7 @@ async def leaves_after(answer: AsyncGenerator[list[Event], None], busy: asyncio.
         await reading
 
 
-CHAT = [
+CHAT: list[Behaviour] = [
     writes_the_same_streamed_or_whole,
     counts_a_prompt_as_an_answer_does,
     continues_text_and_tokens_alike,
@@ -183,5 +184,5 @@ CHAT = [
     tells_probabilities,
     refuses_what_is_too_long,
 ]
-EMBEDDING = [embeds_in_order, cuts_a_long_text_only_when_it_may]
-RERANK = [ranks_in_the_order_given]
+EMBEDDING: list[Behaviour] = [embeds_in_order, cuts_a_long_text_only_when_it_may]
+RERANK: list[Behaviour] = [ranks_in_the_order_given]

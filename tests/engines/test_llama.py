@@ -1,14 +1,13 @@
 """The embedded engine with real, tiny models: everything an engine must do, and stopping at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from dunoe.engines.engine import Engine
 from dunoe.engines.http import Upstream
 from dunoe.engines.llama import LlamaEngine
 from dunoe.engines.llama_server import LlamaServerEngine
@@ -21,7 +20,6 @@ from tests.engines import behaviour
 
 pytestmark = pytest.mark.anyio
 
-Behaviour = Callable[[Engine, Model], Awaitable[None]]
 Mode = Literal["chat", "embedding", "rerank"]
 
 
@@ -80,21 +78,21 @@ def is_writing(found: list[dict[str, Any]]) -> bool:
 
 
 @pytest.mark.parametrize("does", behaviour.CHAT, ids=lambda does: does.__name__)
-async def test_a_chat_model(does: Behaviour, tiny_chat: Path) -> None:
+async def test_a_chat_model(does: behaviour.Behaviour, tiny_chat: Path) -> None:
     model = embedded(tiny_chat)
     async with loaded(model) as engine:
         await does(engine, model)
 
 
 @pytest.mark.parametrize("does", behaviour.EMBEDDING, ids=lambda does: does.__name__)
-async def test_an_embedding_model(does: Behaviour, tiny_embedding: Path) -> None:
+async def test_an_embedding_model(does: behaviour.Behaviour, tiny_embedding: Path) -> None:
     model = embedded(tiny_embedding, "embedding", 512)
     async with loaded(model) as engine:
         await does(engine, model)
 
 
 @pytest.mark.parametrize("does", behaviour.RERANK, ids=lambda does: does.__name__)
-async def test_a_rerank_model(does: Behaviour, tiny_rerank: Path) -> None:
+async def test_a_rerank_model(does: behaviour.Behaviour, tiny_rerank: Path) -> None:
     model = embedded(tiny_rerank, "rerank", 512)
     async with loaded(model) as engine:
         await does(engine, model)

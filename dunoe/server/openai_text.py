@@ -53,6 +53,8 @@ class CompletionReply:
         self.n = body.n or 1
         self.created = int(time.time())
         self.usage: Usage | None = None
+        self._extra: Json = {}
+        self._finished: list[Finished] = []
 
     def _shell(self, choices: list[Json], **more: Value) -> Json:
         return {
@@ -80,30 +82,34 @@ class CompletionReply:
         )
 
     def pieces(self, batch: list[Event]) -> bytes:
-        """One chunk an event."""
+        """One chunk an event; how choices ended goes out last, with what else the engine still tells."""
         out: list[bytes] = []
         for event in batch:
             match event:
                 case Said():
-                    choice = _text_choice(event.index, event.text, None, event.logprobs)
-                    out.append(self._line(self._shell([choice])))
+                    out.append(self._chunk(event.index, event.text, None, event.logprobs))
                 case Finished():
-                    choice = _text_choice(event.index, "", event.reason, None)
-                    out.append(self._line(self._shell([choice])))
+                    self._finished.append(event)
                 case Usage():
                     self.usage = event
                 case Extra():
-                    out.append(self._line(self._shell([], **event.fields)))
+                    self._extra |= event.fields
                 case Thought() | Called():
                     continue  # a completion has neither
         return b"".join(out)
 
+    def _chunk(
+        self, index: int, text: str, finish: str | None, logprobs: list[Json] | None
+    ) -> bytes:
+        extra, self._extra = self._extra, {}
+        return self._line(self._shell([_text_choice(index, text, finish, logprobs)], **extra))
+
     def end(self) -> bytes:
-        """Usage, where it was asked for, and the end mark."""
-        usage = b""
+        """How each choice ended, usage where it was asked for, and the end mark."""
+        ended = [self._chunk(one.index, "", one.reason, None) for one in self._finished]
         if self.has_usage and self.usage is not None:
-            usage = self._line(self._shell([], usage=usage_json(self.usage)))
-        return usage + b"data: [DONE]\n\n"
+            ended.append(self._line(self._shell([], usage=usage_json(self.usage))))
+        return b"".join(ended) + b"data: [DONE]\n\n"
 
     def broken(self, problem: Problem, language: Language) -> bytes:
         """The error as the last event, without an end mark."""

@@ -1,0 +1,119 @@
+"""Which model a name means."""
+
+from pathlib import Path
+
+import pytest
+
+from dunoe import settings
+from dunoe.errors import NotFound, Unavailable
+from dunoe.portfolio.catalogue import OUR_CARD, SLOTS_ELSEWHERE, Catalogue
+from dunoe.settings import LLAMA
+from dunoe.weights.shelf import Shelf
+from tests import tiny
+
+OWNERS = """
+[models.tiny]
+file = "tiny.gguf"
+aliases = ["gpt-4o-mini"]
+parallel = 2
+[models.big]
+engine = "box"
+name = "deepseek-r1:14b"
+[models.vectors]
+engine = "box"
+mode = "embedding"
+[engines.box]
+kind = "ollama"
+url = "http://192.168.0.100:11434"
+discover = true
+[roles]
+brain = "big"
+router = "tiny"
+[server]
+default = "tiny"
+"""
+
+
+def catalogue(folder: Path, config: str = OWNERS) -> Catalogue:
+    (folder / "tiny.gguf").write_bytes(b"x" * 1000)
+    file = folder / "dunoe.toml"
+    file.write_text(config, "utf-8")
+    told = settings.load(file, environ={"DUNOE_HOME": str(folder / "home")})
+    return Catalogue(told, Shelf(told.models_folder), "hf:owner/repo/first.gguf")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("tiny", "tiny"),
+        ("tiny:latest", "tiny"),
+        ("gpt-4o-mini", "tiny"),
+        ("router", "tiny"),
+        ("brain", "big"),
+        ("default", "tiny"),
+        ("", "tiny"),
+        (None, "tiny"),
+    ],
+)
+def test_names_roles_aliases_and_silence_all_mean_a_model(
+    tmp_path: Path, said: str | None, meant: str
+) -> None:
+    assert catalogue(tmp_path).find(said).name == meant
+
+
+@pytest.mark.parametrize("said", ["nope", "coder", "search", "deepseek-r1:14b", ":latest"])
+def test_an_unknown_name_is_not_answered_by_another_model(tmp_path: Path, said: str) -> None:
+    with pytest.raises(NotFound) as refused:
+        catalogue(tmp_path).find(said)
+    assert "tiny" in refused.value.hint.en
+    assert not catalogue(tmp_path).has(said)
+
+
+def test_an_embedding_request_that_names_no_model_gets_an_embedding_model(tmp_path: Path) -> None:
+    assert catalogue(tmp_path).find(None, "embedding").name == "vectors"
+    named = 'embedding_model = "tiny"\n' + OWNERS
+    assert catalogue(tmp_path, named).find(None, "embedding").name == "tiny"
+    with pytest.raises(NotFound):
+        catalogue(tmp_path).find(None, "rerank")
+
+
+def test_a_house_without_models_says_which_command_brings_one(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable) as refused:
+        catalogue(tmp_path, "").find("tiny")
+    assert "dunoe models pull hf:owner/repo/first.gguf" in refused.value.hint.ko
+
+
+def test_memory_is_ours_to_plan_only_where_we_load(tmp_path: Path) -> None:
+    there = OWNERS + (
+        '[models.cluster]\nengine = "vllm"\n[engines.vllm]\nkind = "openai"\nurl = "http://10.0.0.9"\n'
+        '[models.here]\nengine = "local"\n[engines.local]\nkind = "ollama"\nurl = "http://localhost:11434"\n'
+    )
+    house = catalogue(tmp_path, there)
+    tiny_, big, cluster, here = (house.find(n) for n in ("tiny", "big", "cluster", "here"))
+    assert (tiny_.engine, tiny_.card, tiny_.footprint, tiny_.slots) == (LLAMA, OUR_CARD, 1000, 2)
+    assert (big.upstream, big.card, big.slots) == ("deepseek-r1:14b", "box", 1)
+    assert (cluster.card, cluster.slots) == (None, SLOTS_ELSEWHERE)
+    assert here.card == OUR_CARD  # an Ollama on this machine fills the same card
+
+
+def test_an_engines_own_models_join_in_and_tell_their_size(tmp_path: Path) -> None:
+    house = catalogue(tmp_path)
+    house.offer("box", [("qwen3:4b", 3_000), ("deepseek-r1:14b", 9_000), ("tiny", 1)])
+    assert house.find("qwen3:4b").footprint == 3_000
+    assert house.find("big").footprint == 9_000
+    assert house.find("tiny").is_embedded  # the settings win
+    house.offer("box", [])
+    assert not house.has("qwen3:4b")
+
+
+def test_a_pulled_file_is_a_model_by_its_own_name(tmp_path: Path, shared: Path) -> None:
+    house = catalogue(tmp_path)
+    shelf = tmp_path / "home" / "models"
+    shelf.mkdir(parents=True)
+    tiny.embedding_model(shelf / "found.gguf")
+    assert not house.has("found")
+    house.refresh()
+    assert house.find("found").footprint == (shelf / "found.gguf").stat().st_size
+    (shelf / "found.gguf").unlink()
+    house.refresh()
+    assert not house.has("found")

@@ -1,13 +1,13 @@
 """What this computer has: memory, processors, NVIDIA cards and room on a disk."""
 
+import ctypes
 import os
 import re
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import pynvml  # type: ignore[import-untyped]  # it ships no types
+from types import ModuleType
 
 _MEMINFO = Path("/proc/meminfo")
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -78,23 +78,36 @@ def _cpu_count() -> int:
 
 def _cards() -> tuple[Card, ...]:
     """Every NVIDIA card that tells its memory; none where there is no driver."""
+    if not _has_driver():
+        return ()
+    import pynvml  # type: ignore[import-untyped]  # ships no types; slow, so only where there is a driver
+
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return ()
     try:
         driver = pynvml.nvmlSystemGetDriverVersion()
-        found = [_card(index, driver) for index in range(pynvml.nvmlDeviceGetCount())]
+        found = [_card(pynvml, i, driver) for i in range(pynvml.nvmlDeviceGetCount())]
     finally:
         pynvml.nvmlShutdown()
     return tuple(card for card in found if card is not None)
 
 
-def _card(index: int, driver: str) -> Card | None:
+def _has_driver() -> bool:
+    """True when NVIDIA's management library is installed."""
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _card(nvml: ModuleType, index: int, driver: str) -> Card | None:
     """None for a card that is lost, or that has no memory of its own to tell of."""
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        return Card(pynvml.nvmlDeviceGetName(handle), memory.total, memory.free, driver)
-    except pynvml.NVMLError:
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        return Card(nvml.nvmlDeviceGetName(handle), memory.total, memory.free, driver)
+    except nvml.NVMLError:
         return None

@@ -1,5 +1,7 @@
 """What the machine shows; the driver's library is the one thing that is played."""
 
+import ctypes
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,13 +57,24 @@ class Driver:
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     played = Driver()
-    monkeypatch.setattr(machine, "pynvml", played)
+    monkeypatch.setitem(sys.modules, "pynvml", played)
+    monkeypatch.setattr(machine, "_has_driver", lambda: True)
     return played
 
 
 def test_a_machine_without_a_driver_has_no_cards(driver: Driver) -> None:
     driver.is_installed = False
     assert machine.look().cards == ()
+
+
+def test_a_machine_without_nvidias_library_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", _missing)
+    monkeypatch.setitem(sys.modules, "pynvml", None)  # importing it would fail
+    assert machine.look().cards == ()
+
+
+def _missing(name: str) -> None:
+    raise OSError(f"{name}: cannot open shared object file")
 
 
 def test_every_card_is_seen_and_the_driver_is_let_go(driver: Driver) -> None:

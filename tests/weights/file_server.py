@@ -26,7 +26,8 @@ class FileServer:
     """A little server of files with the bad habits of the world. Paths begin with a slash.
 
     Habits concern answers with a body of more than 4 bytes. cut_after: bytes after which the next ones end, one entry
-    each. statuses: what the next ones are instead. hold: until it is set, bodies stop after `hold_after` bytes.
+    each. statuses: what the next ones are instead. hold: until it is set, bodies stop after `hold_after` bytes, but for
+    the first `free`.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class FileServer:
     statuses: list[int] = field(default_factory=list)
     hold: asyncio.Event | None = None
     hold_after: int = 0
+    free: int = 0
     holding: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
@@ -91,11 +93,14 @@ class FileServer:
         else:
             response.enable_chunked_encoding()
         await response.prepare(request)
-        cut = self.cut_after.pop(0) if self.cut_after and asked.stop - asked.start > 4 else None
+        is_long = asked.stop - asked.start > 4
+        cut = self.cut_after.pop(0) if self.cut_after and is_long else None
         end = asked.stop if cut is None else min(asked.stop, asked.start + cut)
+        is_free = self.free > 0
+        self.free -= is_long
         for at in range(asked.start, end, 16384):
             piece = content[at : min(at + 16384, end)]
-            if self.hold is not None and asked.sent >= self.hold_after and len(piece) > 4:
+            if self.hold and is_long and not is_free and asked.sent >= self.hold_after:
                 self.holding.set()
                 await self.hold.wait()
             await response.write(piece)

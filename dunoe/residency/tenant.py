@@ -94,13 +94,8 @@ class Tenant:
 
     @property
     def is_open(self) -> bool:
-        """A newcomer may run at once."""
-        return (
-            self.state == "ready"
-            and not self.waiting
-            and self.limit is None
-            and len(self.running) < self.model.slots
-        )
+        """A newcomer may run at once; nobody waits then, because whoever could run was served."""
+        return self.state == "ready" and self.limit is None and len(self.running) < self.model.slots
 
     @property
     def may_serve(self) -> bool:
@@ -144,7 +139,6 @@ class Tenant:
     def fail_load(self, failure: Problem, now_s: float) -> None:
         """It does not load; after a few times in a row it is left alone for a while."""
         self.enter("absent", now_s)
-        self.is_wanted = False
         if now_s - self.failed_s > FAILURES_FORGOTTEN_S:
             self.failed_in_a_row = 0
         self.failed_s, self.failure = now_s, failure

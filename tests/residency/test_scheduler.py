@@ -151,6 +151,23 @@ STORIES = {
         leave 4        ->
         leave 1        -> unload d
     """,
+    "a load that nobody waits for stays behind what can go at once": """
+        want 1 d       -> load d
+        leave 1        ->
+        ask 2 c        -> load c
+        loaded c       -> grant 2
+        @5 leave 2     ->
+        ask 3 b        -> unload c
+    """,
+    "a model that has just been loaded for somebody is not idle": """
+        ask 1 d        -> load d
+        loaded d       -> grant 1
+        @1 ask 2 c     -> load c
+        ask 3 b        ->
+        loaded c       -> grant 2
+        ask 4 c        -> grant 4
+        leave 1        -> unload d
+    """,
     "room that is already coming free is waited for": """
         ask 1 c        -> load c
         ask 2 d        -> load d
@@ -273,10 +290,9 @@ STORIES = {
     """,
     "a wish that was granted is no pin": """
         want 1 a       -> load a
+        ask 2 a        ->
         loaded a       -> grant 1
-        leave 1        ->
-        gone a         ->
-        ask 2 a        -> load a
+        gone a         -> load a
         leave 2        -> cancel a
     """,
     "a wish for a model that cannot load is over": """
@@ -643,11 +659,20 @@ def test_a_new_description_of_a_model_counts_once_the_old_one_is_away() -> None:
     scheduler = Scheduler(BUDGETS, QueueSettings())
     assert scheduler.asked(Ticket(1), model("m", 4), 0) == [Load(model("m", 4))]
     assert scheduler.asked(Ticket(2), model("m", 11), 0) == []
+    scheduler.loaded("m", 0)
+    scheduler.left(Ticket(1), 0)
+    scheduler.left(Ticket(2), 0)
+    assert scheduler.asked(Ticket(3), model("m", 11), 0) == [Grant(Ticket(3))]
+    scheduler.gone("m", 0)
+    assert scheduler.asked(Ticket(4), MODELS["whole"], 0) == [Load(MODELS["whole"])]
+    assert scheduler.asked(Ticket(5), model("m", 4), 0) == []
+    assert scheduler.asked(Ticket(6), model("m", 11), 0) == []
+    scheduler.load_failed("whole", EngineFailed("no"), 0)
     scheduler.load_failed("m", EngineFailed("no"), 0)
-    assert scheduler.asked(Ticket(3), model("m", 11), 0) == [Refuse(Ticket(3), "too_big")]
-    assert scheduler.asked(Ticket(4), model("m", 0, card=None), 0) == [Grant(Ticket(4))]
-    assert scheduler.asked(Ticket(5), model("m", 0, slots=9, card=None), 0) == []
-    scheduler.left(Ticket(4), 0)
-    scheduler.left(Ticket(5), 0)
-    assert scheduler.asked(Ticket(6), model("m", 4), 0) == [Load(model("m", 4))]
-    assert [one.load_failures for one in scheduler.view(0)] == [1]
+    assert scheduler.asked(Ticket(7), model("m", 11), 0) == [Refuse(Ticket(7), "too_big")]
+    assert scheduler.asked(Ticket(8), model("m", 0, card=None), 0) == [Grant(Ticket(8))]
+    assert scheduler.asked(Ticket(9), model("m", 0, slots=9, card=None), 0) == []
+    scheduler.left(Ticket(8), 0)
+    scheduler.left(Ticket(9), 0)
+    assert scheduler.asked(Ticket(10), model("m", 4), 0) == [Load(model("m", 4))]
+    assert [one.load_failures for one in scheduler.view(0)] == [1, 1]

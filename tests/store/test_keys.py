@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -107,15 +108,20 @@ def test_a_name_is_given_once_and_free_again_when_revoked(store: Store) -> None:
 
 
 def test_of_many_that_want_one_name_one_gets_it(store: Store) -> None:
-    def add(_: int) -> bool:
+    together = Barrier(4)
+
+    def add(name: str) -> bool:
+        store.keys.list()  # connected, before the race
+        together.wait(10)
         try:
-            store.keys.add("laptop", ["infer"])
+            store.keys.add(name, ["infer"])
         except BadRequest:
             return False
         return True
 
     with ThreadPoolExecutor(4) as threads:
-        assert sorted(threads.map(add, range(4))) == [False, False, False, True]
+        for name in ("laptop", "phone", "tablet", "watch", "tv"):
+            assert sorted(threads.map(add, [name] * 4)) == [False, False, False, True]
 
 
 def test_revoking_by_id_wins_over_a_key_of_that_name(store: Store) -> None:

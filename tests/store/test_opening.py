@@ -65,9 +65,14 @@ def test_a_store_on_sqlite_does_not_import_postgresql(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+def test_a_second_start_does_not_wait_for_who_is_writing(url: str) -> None:
+    with open_store(url) as store, store.database.writing(alone=True):
+        open_store(url).close()
+
+
 def test_processes_that_start_at_once_do_not_break_one_another(url: str) -> None:
     script = (
-        "import sys; from dunoe.store.store import open_store\n"
+        "import sys, alembic.command; from dunoe.store.store import open_store\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "with open_store(sys.argv[1]) as store: store.keys.add(sys.argv[2], ['infer'])"
     )

@@ -29,18 +29,21 @@ class Clock:
 
 
 class SlowKeys(Keys):
-    """The real keys, behind a gate that a test opens; counts the reads."""
+    """The real keys, behind a gate that a test opens; counts the reads, and those under way at once."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store.database)
         self.has_looked, self.gate = threading.Event(), threading.Event()
-        self.reads = 0
+        self.reads = self.under_way = self.most_at_once = 0
 
     def unrevoked(self) -> dict[str, Kept]:
         self.reads += 1
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
         found = super().unrevoked()
         self.has_looked.set()
         assert self.gate.wait(10)
+        self.under_way -= 1
         return found
 
 
@@ -197,6 +200,7 @@ async def test_a_change_of_our_own_counts_at_once(store: Store) -> None:
     _, secret = await asyncio.to_thread(store.keys.add, "laptop", ["infer"])
     changed = asyncio.ensure_future(ring.refresh())
     await asyncio.sleep(0)
-    slow.gate.set()
+    await asyncio.to_thread(slow.gate.set)
     await asyncio.gather(early, changed)
     assert ring.find(secret) is not None
+    assert slow.most_at_once == 1  # an old answer cannot come after a new one

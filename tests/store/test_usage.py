@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-from sqlalchemy import delete, select, text
+from sqlalchemy import Connection, delete, select, text
 
 from dunoe.errors import Unavailable
 from dunoe.store.database import Database
@@ -244,6 +245,37 @@ async def test_processes_that_write_at_once_neither_lose_nor_lock_up(
                     book.add(key, "tiny", turn, 1)
             await asyncio.gather(store.usage.flush(), other.usage.flush(), store.usage.flush())
     assert [amounts for _, amounts in sorted(written(store).items())] == [(40, 380, 40)] * 4
+
+
+class GatedDatabase(Database):
+    """The real database, behind a gate that a test opens."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.has_come, self.gate = threading.Event(), threading.Event()
+
+    @contextmanager
+    def writing(self, *, alone: bool = False) -> Iterator[Connection]:
+        self.has_come.set()
+        assert self.gate.wait(10)
+        with super().writing(alone=alone) as connection:
+            yield connection
+
+
+@pytest.mark.anyio
+async def test_what_is_being_written_counts_all_the_while(store: Store, url: str) -> None:
+    gated = GatedDatabase(url)
+    book = UsageBook(gated)
+    book.add("laptop", "tiny", 10, 1)
+    flushing = asyncio.ensure_future(book.flush())
+    assert await asyncio.to_thread(gated.has_come.wait, 10)
+    assert book.tokens_today("laptop") == 11
+    book.add("laptop", "tiny", 20, 2)
+    assert book.tokens_today("laptop") == 33
+    gated.gate.set()
+    await flushing
+    assert book.tokens_today("laptop") == 33
+    gated.close()
 
 
 @pytest.mark.anyio

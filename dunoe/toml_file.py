@@ -159,8 +159,8 @@ def _parsed(text: str, path: Path | None) -> dict[str, Any]:  # Any: TOML
         raise Misconfigured(
             Text(f"{place}: TOML 문법 오류: {exc}", f"{place}: not TOML: {exc}"),
             Text(
-                '문자열은 "따옴표"로 감싸고, 표는 [이름]으로 씁니다.',
-                'write strings in "quotes" and tables as [name].',
+                '문자열과 한글·점이 든 이름은 "따옴표"로 감쌉니다: [models."이름"].',
+                'put strings, and names with dots or Hangul, in "quotes": [models."qwen3.5"].',
             ),
         ) from exc
 

@@ -73,7 +73,7 @@ class Talk:
 
     def __init__(self, runner: asyncio.Runner, client: Client, conversation: Conversation) -> None:
         self.runner, self.client, self.conversation = runner, client, conversation
-        self.is_dim = False
+        self.is_dim = self.is_midline = False
         self.commands: dict[str, Callable[[str], None]] = {
             "/model": self.model,
             "/system": self.system,
@@ -128,23 +128,24 @@ class Talk:
         try:
             self.runner.run(self._answer(question))
         finally:
-            self._dim(False)
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+            self._write("", dim=False)
+            if self.is_midline:
+                self._write("\n", dim=False)
 
     async def _answer(self, question: str) -> None:
         async with aclosing(self.conversation.ask(self.client, question)) as pieces:
             async for piece in pieces:
-                if piece.kind == "reasoning" and not sys.stdout.isatty():
-                    continue
-                self._dim(piece.kind == "reasoning")
-                sys.stdout.write(harmless(piece.text))
-                sys.stdout.flush()
+                is_thought = piece.kind == "reasoning"
+                if sys.stdout.isatty() or not is_thought:
+                    self._write(harmless(piece.text), dim=is_thought)
 
-    def _dim(self, wanted: bool) -> None:
-        if wanted != self.is_dim:
-            sys.stdout.write(_DIM if wanted else f"{_PLAIN}\n")
-            self.is_dim = wanted
+    def _write(self, text: str, *, dim: bool) -> None:
+        if dim != self.is_dim:
+            self.is_dim = dim
+            text = (_DIM if dim else f"{_PLAIN}\n") + text
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        self.is_midline = not text.endswith("\n") if text else self.is_midline
 
     # what a person may order
 

@@ -1,0 +1,99 @@
+"""Whatever is wrong: two lines on stderr, an exit code, and no traceback."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Said
+
+MODEL = "[models.a]\nfile = 'dunoe.toml'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("[server]\nporrt = 11435", 2, "'server.porrt': 모르는 설정입니다"),
+        ("[models.a]\n\ncontext = 'many'", 3, "정수여야 합니다"),
+        ("[models.a]\nfile = 'missing.gguf'", 2, "파일이 없습니다"),
+        (f"{MODEL}[models.a]\nfile = 'b.gguf'", 3, "같은 이름이 두 번"),
+        (f"{MODEL}[models.b]\nfile = 'dunoe.toml'\naliases = ['a']", 3, "이름 'a'이(가) 겹칩니다"),
+        (f"{MODEL}[roles]\nbrian = 'a'", 4, "'roles.brian'"),
+        (f"{MODEL}[roles]\nbrain = 'b'", 4, "모델 'b'이(가) 설정에 없습니다"),
+    ],
+)
+def test_a_server_with_wrong_settings_does_not_start(
+    told: Callable[..., Said], tmp_path: Path, text: str, line: int, said: str
+) -> None:
+    config = tmp_path / "dunoe.toml"
+    config.write_text(text, "utf-8")
+    done = told("serve", "--config", config)
+    assert (done.code, done.out) == (2, "")
+    wrong, cure = done.err.splitlines()
+    assert wrong.startswith(f"오류: {config}:{line}: ")
+    assert said in wrong
+    assert re.match(r"  해결: \S", cure)
+
+
+def test_a_bad_environment_name_refuses_in_english_where_english_is_spoken(
+    told: Callable[..., Said],
+) -> None:
+    done = told("config", "check", QDRANT_PORT="six", LANG="en_US.UTF-8")
+    assert done.code == 2
+    assert done.err == (
+        "error: QDRANT_PORT: 'qdrant.port': must be a whole number, without quotes\n"
+        "  try: dunoe.example.toml explains every setting.\n"
+    )
+
+
+def test_a_missing_settings_file_is_refused(typed: Callable[..., Said]) -> None:
+    done = typed("config", "show", "--config", "nowhere.toml")
+    assert done.code == 2
+    assert done.err.startswith("오류: 설정 파일을 읽을 수 없습니다: nowhere.toml")
+    assert done.err.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sreve",), "sreve"),
+        (("serve", "--prot", "1"), "--prot"),
+        (("serve", "--port", "eleven"), "--port"),
+        (("keys",), "dunoe keys --help"),
+        (("keys", "add"), "NAME"),
+        (("keys", "add", "a", "--scope", "all"), "'infer', 'library', 'admin'"),
+    ],
+)
+def test_a_mistyped_command_is_two_lines_and_2(
+    typed: Callable[..., Said], words: tuple[str, ...], said: str
+) -> None:
+    done = typed(*words)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert [line[:4] for line in done.err.splitlines()] == ["오류: ", "  해결"]
+
+
+def test_the_settings_language_wins_over_the_locale(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text('language = "en"')
+    assert typed("keys", "revoke", "x").err.startswith("error: there is no key 'x'\n  try: ")
+
+
+def test_an_option_out_of_range_answers_for_itself(typed: Callable[..., Said]) -> None:
+    done = typed("serve", "--port", "70000")
+    assert done.code == 2
+    assert done.err.startswith("오류: --port: 'server.port': 65535 이하여야 합니다\n")
+
+
+def test_nothing_typed_shows_the_commands(typed: Callable[..., Said]) -> None:
+    done = typed()
+    assert done.code == 0
+    for command in ("serve", "chat", "models", "keys", "config", "version"):
+        assert re.search(rf"^  {command} +\S.* · \S", done.out, re.MULTILINE)
+
+
+def test_text_from_elsewhere_cannot_steer_the_terminal(typed: Callable[..., Said]) -> None:
+    assert "\x1b" not in typed("keys", "revoke", "\x1b[2Jx").err
+    assert "\x1b" not in typed("--\x1b[31m").err

@@ -9,9 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import orjson
-from anyio.abc import TaskGroup
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -19,6 +17,7 @@ from starlette.types import Scope as AsgiScope
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Language, Problem, Text, TooLarge
 from dunoe.server import problems
+from dunoe.server.beside import Beside
 from dunoe.server.brain import Brain
 from dunoe.server.call import Call
 from dunoe.server.problems import Dialect
@@ -46,7 +45,7 @@ class Asked:
     body: Any  # Any: the route's own body model; each handler names it
     raw: Json
     scope: AsgiScope
-    beside: TaskGroup
+    beside: Beside
 
 
 Handler = Callable[[Asked], Awaitable[None]]
@@ -76,21 +75,21 @@ class Endpoint:
         call = Call.of(scope, self.route.path)
         wire = Wire(send, call)
         try:
-            async with anyio.create_task_group() as group:
+            async with Beside() as beside:
                 try:
-                    await self._work(scope, receive, wire, group)
+                    await self._work(scope, receive, wire, beside)
                 except Problem as problem:
                     await self.tell(wire, problem)
-                group.cancel_scope.cancel()
+        except* Left:
             if not wire.has_ended:
                 call.status = CLIENT_LEFT
-        except Exception:  # outermost edge: our own fault, logged once
+        except* Exception:  # outermost edge: our own fault, logged once
             log.exception("request %s failed", call.id)
             await self.tell(wire, our_fault(call.id))
         finally:
             self.brain.books.close(call)
 
-    async def _work(self, scope: AsgiScope, receive: Receive, wire: Wire, group: TaskGroup) -> None:
+    async def _work(self, scope: AsgiScope, receive: Receive, wire: Wire, beside: Beside) -> None:
         call, route = wire.call, self.route
         await self._let_in(call)
         body: BaseModel | None = None
@@ -98,8 +97,8 @@ class Endpoint:
         if route.body is not None:
             raw = parse(await self._read(call, receive))
             body = check(route.body, raw)
-        group.start_soon(leave, receive, group.cancel_scope)
-        await route.handler(Asked(self.brain, call, wire, body, raw, scope, group))
+        beside.start(watch(receive))
+        await route.handler(Asked(self.brain, call, wire, body, raw, scope, beside))
 
     async def _let_in(self, call: Call) -> None:
         door, forwarded = self.brain.door, call.header(b"x-forwarded-for")
@@ -138,7 +137,7 @@ class Endpoint:
     async def tell(self, wire: Wire, problem: Problem) -> None:
         """Say what is wrong, if the headers have not gone yet; a broken stream has told it itself."""
         wire.call.problem = problem.code or problem.kind
-        if wire.has_begun or isinstance(problem, Left):
+        if wire.has_begun:
             return
         language = language_of(self.brain, wire.call)
         await wire.json(
@@ -148,20 +147,15 @@ class Endpoint:
         )
 
 
-class Left(Problem):
-    """The client went away before it had said what it wanted."""
-
-    status = CLIENT_LEFT
-
-    def __init__(self) -> None:
-        super().__init__("the client left", code="client_left")
+class Left(Exception):
+    """The client has gone."""
 
 
-async def leave(receive: Receive, scope: anyio.CancelScope) -> None:
+async def watch(receive: Receive) -> None:
     """Wait until the client is gone, then end the work."""
     while (await receive())["type"] != "http.disconnect":
         continue
-    scope.cancel()
+    raise Left
 
 
 def language_of(brain: Brain, call: Call) -> Language:

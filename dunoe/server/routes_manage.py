@@ -103,7 +103,7 @@ async def _fetch(asked: Asked, source: str, *, is_streamed: bool) -> None:
     """Fetch a GGUF file, telling now and then how far it is."""
     seen = _Progress(source)
     if is_streamed:
-        asked.beside.start_soon(_tell, asked, seen)
+        asked.beside.start(_tell(asked, seen))
     try:
         await fetch(source, asked.brain.settings.models_folder, progress=seen.note)
     finally:

@@ -65,7 +65,7 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
 
 async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
     wire = asked.wire
-    asked.beside.start_soon(_ping, asked, reply)
+    asked.beside.start(_ping(asked, reply))
     try:
         async with slot(asked, model) as engine:
             async for batch in _events(asked, engine, model, asks):

@@ -141,8 +141,8 @@ _UP = Text(
     "see that the database is up and that [store] url (DATABASE_URL) is right.",
 )
 _RIGHTS = Text(
-    "이 사용자에게 CONNECT와 CREATE 권한을 주거나 DATABASE_URL을 고치세요.",
-    "grant this user CONNECT and CREATE, or correct DATABASE_URL.",
+    "이 사용자에게 CREATE 권한을 주거나 DATABASE_URL을 고치세요.",
+    "grant this user CREATE, or correct DATABASE_URL.",
 )
 
 
@@ -171,8 +171,6 @@ _TROUBLES = {
         Text(f"다른 프로그램이 {BUSY_S}초 넘게 잠갔습니다", f"locked for more than {BUSY_S} s"),
         _WAIT,
     ),
-    "28": _Trouble(UNUSABLE, Text("로그인이 거부되었습니다", "the login is refused"), _RIGHTS),
-    "3D000": _Trouble(UNUSABLE, Text("그런 데이터베이스가 없습니다", "no such database"), _RIGHTS),
     "42501": _Trouble(UNUSABLE, Text("권한이 없습니다", "no permission"), _RIGHTS),
     "53100": _Trouble(UNREADY, Text("디스크가 가득 찼습니다", "the disk is full"), _ROOM),
 }

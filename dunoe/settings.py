@@ -146,13 +146,17 @@ class ServerSettings(_Table):
 
 
 class TimeoutSettings(_Table):
-    """How long we wait for an engine, in seconds; each limit has its own error."""
+    """How long we wait, in seconds, for an engine and for a caller; each limit has its own error."""
 
     connect_s: float = Field(5, gt=0)
     load_s: float = Field(300, gt=0)
     first_token_s: float = Field(300, gt=0)
     between_tokens_s: float = Field(60, gt=0)
     total_s: float = Field(1800, gt=0)
+    body_s: float = Field(60, gt=0, description="a request must have arrived after this long")
+    reader_s: float = Field(
+        120, gt=0, description="a caller who reads nothing of a stream for this long is cut off"
+    )
 
 
 class CardSettings(_Table):

@@ -1,12 +1,18 @@
 """Settings: what is refused and where, and the environment names that the owner already has."""
 
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_origin
 
 import pytest
+from pydantic import BaseModel
 
 from dunoe.environment import language
 from dunoe.errors import Misconfigured
-from dunoe.settings import Settings, load
+from dunoe.settings import Settings, Told, load
 
 
 def refusal(tmp_path: Path, text: str, **environ: str) -> Misconfigured:
@@ -201,3 +207,65 @@ def test_state_is_kept_in_one_folder(tmp_path: Path) -> None:
 def test_a_terminal_hears_korean_unless_its_locale_is_another(locale: str, spoken: str) -> None:
     assert language({"LANG": locale}) == spoken
     assert language({"LC_ALL": locale, "LANG": "ko_KR"}) == (spoken if locale else "ko")
+
+
+EXAMPLE = Path(__file__).parents[1] / "dunoe.example.toml"
+
+
+def uncommented() -> str:
+    """The example with every key in force."""
+    return re.sub(r"^#(?=\[|\w+ = )", "", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
+
+
+def test_a_copy_of_the_example_changes_nothing() -> None:
+    bare = load(EXAMPLE, environ={}).model_dump(exclude={"source"})
+    assert bare == Settings(home=load(environ={}).home).model_dump(exclude={"source"})
+
+
+def test_the_example_with_every_key_in_force_is_taken(tmp_path: Path) -> None:
+    for name in re.findall(r'"(\S+\.(?:gguf|jinja))"', uncommented()):
+        (tmp_path / name).touch()
+    settings = loaded(tmp_path, uncommented(), OLLAMA_AUTH_HEADER="x", CLUSTER_KEY="y")
+    assert settings.roles["brain"] == "big"
+    assert settings.engines["cluster"].api_key == "y"
+    default = Settings()
+    assert (settings.timeouts, settings.queue) == (default.timeouts, default.queue)
+    assert settings.server.model_copy(update={"default": None}) == default.server
+    assert settings.language == default.language
+
+
+def tables(model: type[BaseModel] = Told, at: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Every table of the file with its keys; `*` for a name that a person chooses."""
+    keys = set()
+    for name, field in model.model_fields.items():
+        inner = [a for a in (field.annotation, *get_args(field.annotation)) if is_table(a)]
+        if inner:
+            star = ".*" if get_origin(field.annotation) is dict else ""
+            yield from tables(inner[0], f"{at}{name}{star}.")
+        elif get_origin(field.annotation) is dict:
+            yield f"{at}{name}", set(get_args(get_args(field.annotation)[0]))
+        else:
+            keys.add(name)
+    yield at.removesuffix("."), keys
+
+
+def is_table(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def test_the_example_knows_every_key_of_every_table() -> None:
+    tree = tomllib.loads(uncommented())
+    shown: dict[str, set[str]] = {"": {k for k, v in tree.items() if not isinstance(v, dict)}}
+    for name in ("server", "card", "queue", "timeouts", "roles", "store", "qdrant"):
+        shown[name] = set(tree[name])
+    for name in ("models", "engines"):
+        shown[f"{name}.*"] = {key for one in tree[name].values() for key in one} - {"adapters"}
+    shown["models.*.adapters"] = set(tree["models"]["tiny"]["adapters"][0])
+    assert shown == dict(tables())
+
+
+def test_every_key_of_the_example_is_explained_above_it_or_by_its_table() -> None:
+    lines = EXAMPLE.read_text("utf-8").split("\n")
+    for above, line in itertools.pairwise(lines):
+        if re.match(r"#\w+ = ", line):
+            assert above.startswith("#"), line

@@ -79,7 +79,7 @@ def _toml(tree: Mapping[str, Any], at: str = "") -> list[str]:
     for key, table in tables.items():
         name = f"{at}{_key(key)}"
         inner = _toml(table, f"{name}.")
-        if inner and inner[0]:  # values of its own, not only further tables
+        if not inner or inner[0]:  # values of its own, or none at all; not only further tables
             lines += ["", f"[{name}]"]
         lines += inner
     return lines

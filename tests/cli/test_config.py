@@ -1,0 +1,91 @@
+"""`dunoe config`: what is doubtful is said, what is in force is shown, secrets are not."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio.to_thread
+import pytest
+
+from tests.cli.conftest import Said
+from tests.fake_engine import FakeEngine
+
+
+def findings(said: Said) -> dict[str, tuple[bool, str]]:
+    """What `config check --json` found, by key."""
+    return {one["what"]: (one["is_fine"], one["why"]) for one in json.loads(said.out)}
+
+
+def test_models_that_will_not_do_are_named_with_the_reason(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "half.gguf").write_bytes(b"GGUF")
+    (tmp_path / "dunoe.toml").write_text(
+        f'[models.good]\nfile = "{tiny_chat}"\n[models.half]\nfile = "half.gguf"\n'
+        f'[models.long]\nfile = "{tiny_chat}"\ncontext = 99999\n'
+        f'[models.large]\nfile = "{tiny_chat}"\nfootprint = "900TiB"\n'
+    )
+    found = findings(typed("config", "check", "--json"))
+    assert found["models.good"][0]
+    assert not found["models.half"][0]
+    assert "8192" in found["models.long"][1]
+    assert not found["models.long"][0]
+    assert "메모리보다 큽니다" in found["models.large"][1]
+    table = typed("config", "check").out
+    assert "괜찮음  models.good" in table
+    assert "확인  models.half" in table
+
+
+@pytest.mark.anyio
+async def test_engines_are_asked_whether_they_answer(
+    tmp_path: Path, told: Callable[..., Said]
+) -> None:
+    async with FakeEngine("ollama") as fake:
+        (tmp_path / "dunoe.toml").write_text(
+            f'[engines.box]\nkind = "ollama"\nurl = "{fake.url}"\n'
+            f'[engines.far]\nkind = "ollama"\nurl = "{fake.url}"\nshares_card = false\n'
+            '[engines.gone]\nkind = "openai"\nurl = "http://127.0.0.1:9"\napi_key = "env:NOT_SET"\n'
+        )
+        done = await anyio.to_thread.run_sync(lambda: told("config", "check", "--json"))
+    found = findings(done)
+    assert found["engines.box"][0]
+    assert "vram" in found["engines.far"][1]
+    assert not found["engines.gone"][0]
+    assert "NOT_SET" in found["engines.gone.api_key"][1]
+
+
+def test_an_open_door_and_an_empty_house_are_pointed_out(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    assert "dunoe models pull" in findings(typed("config", "check", "--json"))["models"][1]
+    (tmp_path / "dunoe.toml").write_text('[server]\nhost = "0.0.0.0"\n')
+    assert "keys add" in findings(typed("config", "check", "--json"))["server.host"][1]
+
+
+SECRET = """
+[store]
+url = "postgresql://me:hunter2@db/dunoe"
+[qdrant]
+api_key = "hunter2"
+[engines."큰 상자"]
+kind = "openai"
+url = "http://127.0.0.1:9"
+api_key = "hunter2"
+auth_header = "Bearer hunter2"
+"""
+
+
+def test_what_is_in_force_is_shown_as_toml_without_secrets(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path, home: Path
+) -> None:
+    model = f'[models.tiny]\nfile = "{tiny_chat}"\n[[models.tiny.adapters]]\nfile = "{tiny_chat}"\n'
+    (tmp_path / "dunoe.toml").write_text(SECRET + model, "utf-8")
+    shown = typed("config", "show").out
+    assert "hunter2" not in shown + typed("config", "show", "--json").out
+    tree = tomllib.loads(shown)
+    assert tree == json.loads(typed("config", "show", "--json").out)
+    assert tree["home"] == str(home)
+    assert tree["server"]["port"] == 11435
+    assert tree["engines"]["큰 상자"]["api_key"] == "***"
+    assert tree["models"]["tiny"]["adapters"] == [{"file": str(tiny_chat), "scale": 1.0}]

@@ -2,8 +2,11 @@
 
 import ast
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -77,3 +80,16 @@ def test_every_package_that_is_installed_has_its_licence_on_the_page() -> None:
     elsewhere = re.compile(r"== '(win32|emscripten)'")
     locked = pins(ROOT / "requirements-test.lock").items()
     assert listed == {n for n, entry in locked if not elsewhere.search(entry.partition("\\")[0])}
+
+
+def test_a_wheel_holds_every_file_of_the_page(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "dunoe", tree / "dunoe", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    (tree / "README.md").touch()
+    build = f"from setuptools.build_meta import build_wheel; build_wheel({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=tree, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    page = {f"dunoe/server/page/{file.name}" for file in (ROOT / "dunoe/server/page").iterdir()}
+    assert page - set(zipfile.ZipFile(wheel).namelist()) == set()

@@ -65,11 +65,19 @@ def way(request: pytest.FixtureRequest) -> Way:
     return WAYS[request.param]
 
 
-@pytest.fixture
-async def house(tmp_path: Path, tiny_chat: Path) -> AsyncIterator[Served]:
-    """A server with one model that has one slot; ignoring the end of text keeps it busy."""
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One loop for this module, so that one server serves all its tests."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def house(
+    tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path
+) -> AsyncIterator[Served]:
+    """A server with one model that has one slot."""
     config = f'[models.tiny]\nfile = "{tiny_chat}"\ncontext = 8192\nparallel = 1\n'
-    async with served(tmp_path, config) as house:
+    async with served(tmp_path_factory.mktemp("leaving"), config) as house:
         yield house
 
 

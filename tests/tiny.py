@@ -6,7 +6,7 @@ python tests/tiny.py DIR        # writes tiny.gguf, tiny-embedding.gguf and tiny
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ FORMS = {
     GGUFValueType.UINT64: "Q",
     GGUFValueType.BOOL: "?",
 }
+
+Matrix = np.ndarray[Any, np.dtype[np.floating[Any]]]
+LOUD = 30  # times the usual size of an embedding
 
 # Tokens that Qwen2.5 added to the vocabulary; the file has placeholders in their places.
 QWEN25_TOKENS = {
@@ -61,7 +64,19 @@ class Shape:
     seed: int = 1
 
 
-def chat_model(path: Path, shape: Shape = Shape()) -> Path:
+@dataclass(frozen=True)
+class Habits:
+    """What a model does more often than chance has it. Tokens are spelled as the vocabulary spells them.
+
+    likes: added to a token's logit everywhere; the others' logits are about 0, with a deviation of 1.
+    follows: a token, and the one that comes after it: nearly always, where the grammar lets it.
+    """
+
+    likes: Mapping[str, float]
+    follows: Mapping[str, str]
+
+
+def chat_model(path: Path, shape: Shape = Shape(), habits: Habits | None = None) -> Path:
     """A qwen2 model with its real vocabulary, fill-in-the-middle tokens and a chat template with tools."""
     writer = _vocabulary(path, "qwen2", "qwen2")
     for key, number in QWEN25_IDS.items():
@@ -73,10 +88,13 @@ def chat_model(path: Path, shape: Shape = Shape()) -> Path:
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_chat_template(TEMPLATE.read_text("utf-8"))
     weights = _Weights(writer, shape.seed)
-    tokens = len(writer.kv_data[0]["tokenizer.ggml.tokens"].value)
+    names: list[str] = writer.kv_data[0]["tokenizer.ggml.tokens"].value
     width, hidden, kv = shape.width, shape.hidden, shape.width // 2
-    weights.matrix("token_embd", width, tokens)
-    weights.matrix("output", width, tokens)
+    embedding, output = weights.drawn(width, len(names)), weights.drawn(width, len(names))
+    if habits is not None:
+        _form(writer, habits, names, embedding, output)
+    writer.add_tensor("token_embd.weight", embedding)
+    writer.add_tensor("output.weight", output)
     weights.norm("output_norm", width)
     for n in range(shape.layers):
         weights.norm(f"blk.{n}.attn_norm", width)
@@ -89,6 +107,23 @@ def chat_model(path: Path, shape: Shape = Shape()) -> Path:
         weights.matrix(f"blk.{n}.ffn_up", width, hidden)
         weights.matrix(f"blk.{n}.ffn_down", hidden, width)
     return _written(writer, path)
+
+
+def _form(
+    writer: GGUFWriter, habits: Habits, names: list[str], embedding: Matrix, output: Matrix
+) -> None:
+    """Put habits into a model: biases, and rows of the output that look for one embedding.
+
+    The embeddings outweigh what the layers add to them, so that the last token is known from the end's state.
+    """
+    embedding *= LOUD
+    liked = np.zeros(len(names), np.float32)
+    for name, more in habits.likes.items():
+        liked[names.index(name)] = more
+    writer.add_tensor("output.bias", liked)
+    for last, following in habits.follows.items():
+        seen = embedding[names.index(last)].astype(np.float32)
+        output[names.index(following)] += 3 * seen / np.linalg.norm(seen)
 
 
 def embedding_model(path: Path, shape: Shape = Shape(context=512)) -> Path:
@@ -200,9 +235,14 @@ class _Weights:
     def matrix(
         self, name: str, columns: int, rows: int, kind: type[np.floating[Any]] = np.float16
     ) -> None:
-        scale = 1.7 / columns**0.5  # keeps activations near 1 through every layer
+        self.writer.add_tensor(f"{name}.weight", self.drawn(columns, rows, kind))
+
+    def drawn(self, columns: int, rows: int, kind: type[np.floating[Any]] = np.float16) -> Matrix:
+        """Values that keep activations near 1 through every layer."""
+        scale = 1.7 / columns**0.5
         values = (self.random.random((rows, columns), dtype=np.float32) * 2 - 1) * scale
-        self.writer.add_tensor(f"{name}.weight", values.astype(kind))
+        drawn: Matrix = values.astype(kind)
+        return drawn
 
     def norm(self, name: str, size: int) -> None:
         self.writer.add_tensor(f"{name}.weight", np.ones(size, np.float32))

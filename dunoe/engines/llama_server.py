@@ -176,12 +176,36 @@ def written(model: Model, ask: Generation) -> Json:
     asked["stream"] = True
     asked["stream_options"] = {"include_usage": True}
     asked["return_progress"] = True  # something to write while it reads the prompt
+    name = _tool_name(ask.tool_choice)
+    if ask.task == "chat" and name is not None:
+        # llama.cpp reads no name there and would let the model choose; of one tool it must take that
+        asked["tools"], asked["tool_choice"] = _named(ask, name), "required"
     if ask.logprobs is not None:
         # llama.cpp takes 0 alternatives for "no logprobs"
         asked["logprobs" if ask.task == "complete" else "top_logprobs"] = max(1, ask.logprobs)
     if ask.task == "complete" and asked.pop("response_format", None):
         asked["json_schema"] = _schema(ask)
     return asked
+
+
+def _named(ask: Generation, name: str) -> list[Json]:
+    """The one tool that must be called. Raises BadRequest when there is none of that name."""
+    if found := [tool for tool in ask.tools if _tool_name(tool) == name]:
+        return found
+    raise BadRequest(
+        Text(
+            f"tool_choice의 도구 '{name}'이(가) tools에 없습니다", f"tool_choice: no tool '{name}'"
+        ),
+        Text("tools에 있는 이름을 쓰세요.", "name one of tools."),
+        param="tool_choice",
+    )
+
+
+def _tool_name(said: object) -> str | None:
+    """The name in `{"type": "function", "function": {"name": ...}}`, of a tool or a choice of one."""
+    function = said.get("function") if isinstance(said, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _schema(ask: Generation) -> Json:

@@ -84,6 +84,8 @@ def refusal(engine: str, status: int, retry_after: str | None, body: bytes) -> P
             code=_code(said),
             upstream=engine,
         )
+    if _cannot(message):
+        status = 501
     if 400 <= status < 500 or status == 501 or _is_too_long(said, message):
         return _refused_request(engine, status, said, message)
     return EngineFailed(
@@ -165,6 +167,11 @@ def _is_too_long(said: Json, message: str) -> bool:
         or re.search(r"(maximum|exceeds? (the )?(available )?)\s*context (length|size)", message)
         or re.search(r"input length exceeds|increase the physical batch size", message)
     )
+
+
+def _cannot(message: str) -> bool:
+    """llama.cpp answers 500 to a picture that its model cannot see; it is the request's fault."""
+    return re.search(r"(image|audio|video) input is not supported", message) is not None
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -10,11 +10,13 @@ from typing import Literal
 from dunoe.errors import NotFound, Text, Unavailable
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, ROLES, EngineSettings, ModelSettings, Settings
+from dunoe.weights.header import Header
 from dunoe.weights.shelf import Shelf
 
 OUR_CARD = "card"
 SLOTS_ELSEWHERE = 1024  # a server that queues for itself is not held back by us
 OLLAMA_CONTEXT = 4096
+POOLING_RANK = 4  # llama.cpp's number for a cross-encoder
 Mode = Literal["chat", "embedding", "rerank"]
 
 
@@ -39,7 +41,8 @@ class Catalogue:
         """Build the names anew: a file was pulled, copied or removed, or an engine told its list."""
         models = {name: self._model(name, one) for name, one in self.settings.models.items()}
         for pulled in self.shelf.models():
-            one = ModelSettings(file=pulled.path, footprint=pulled.size)
+            mode = mode_of(pulled.header)
+            one = ModelSettings(file=pulled.path, footprint=pulled.size, mode=mode)
             models.setdefault(pulled.name, self._model(pulled.name, one))
         for engine, names in self._offered.items():
             for name in names:
@@ -61,13 +64,13 @@ class Catalogue:
         """Every model, the configured first."""
         return list(self._models.values())
 
-    def roles(self) -> dict[str, str]:
-        """Role to the name of its model, as far as roles are given out."""
-        return self._roles
-
     def roles_of(self, name: str) -> list[str]:
         """The roles that a model plays."""
         return [role for role, model in self._roles.items() if model == name]
+
+    def names_of(self, model: Model) -> tuple[str, ...]:
+        """Every name of a model: its own, its roles, its aliases."""
+        return (model.name, *self.roles_of(model.name), *model.settings.aliases)
 
     def find(self, name: str | None, mode: Mode = "chat") -> Model:
         """The model that a caller means; None or "" means the default of that mode.
@@ -131,6 +134,14 @@ class Catalogue:
         files = [one.file, one.projector, *(adapter.file for adapter in one.adapters)]
         size = sum(file.stat().st_size for file in files if file is not None and file.is_file())
         return Model(name, LLAMA, name, one, one.parallel or 1, one.footprint or size, OUR_CARD)
+
+
+def mode_of(header: Header) -> Mode:
+    """What a file is for: one that pools its tokens writes nothing."""
+    pooling = header.number("pooling_type")
+    if pooling is None:
+        return "chat"
+    return "rerank" if pooling == POOLING_RANK else "embedding"
 
 
 def _card_of(name: str, engine: EngineSettings) -> str | None:

@@ -117,3 +117,16 @@ def test_a_pulled_file_is_a_model_by_its_own_name(tmp_path: Path, shared: Path) 
     (shelf / "found.gguf").unlink()
     house.refresh()
     assert not house.has("found")
+
+
+def test_a_pulled_file_says_itself_what_it_is_for(
+    tmp_path: Path, tiny_chat: Path, tiny_embedding: Path, tiny_rerank: Path
+) -> None:
+    shelf = tmp_path / "home" / "models"
+    shelf.mkdir(parents=True)
+    modes = {"chat": tiny_chat, "embedding": tiny_embedding, "rerank": tiny_rerank}
+    for mode, file in modes.items():
+        (shelf / f"{mode}.gguf").hardlink_to(file)
+    found = catalogue(tmp_path, '[models.tiny]\nfile = "tiny.gguf"\n')
+    for mode in modes:
+        assert found.find(mode).settings.mode == mode

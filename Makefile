@@ -31,6 +31,7 @@ bench: .venv/test.stamp .venv-bench/bench.stamp
 
 docs: .venv/test.stamp
 	.venv/bin/python docs/licences.py
+	.venv/bin/python -m docs.cli_help
 
 lock: .venv/test.stamp
 	$(LOCK) $(ARGS) --group build -o requirements.lock pyproject.toml

@@ -8,6 +8,8 @@
     ├── Unauthorized 401         no key, or one we do not know
     ├── Forbidden 403            a known caller, not allowed to do this
     ├── NotFound 404             no such model, key or route
+    ├── WrongMethod 405          the route is there, but does not take this method
+    ├── TooSlow 408              the body did not arrive in time
     ├── TooLarge 413             the body is over the limit
     ├── Busy 429                 a limit or a full queue; come back after `retry_after_s`
     ├── EngineFailed 502         the engine behind us broke or said something wrong
@@ -105,6 +107,24 @@ class NotFound(Problem):
 
     status = 404
     kind = "not_found_error"
+
+
+class WrongMethod(Problem):
+    """The route is there, but not for this method; `allowed` goes out as `Allow`."""
+
+    status = 405
+    kind = "invalid_request_error"
+
+    def __init__(self, message: Text, hint: Text, *, allowed: str) -> None:
+        super().__init__(message, hint, code="method_not_allowed")
+        self.allowed = allowed
+
+
+class TooSlow(Problem):
+    """The request body did not arrive in time."""
+
+    status = 408
+    kind = "timeout_error"
 
 
 class TooLarge(Problem):

@@ -72,6 +72,10 @@ class Catalogue:
         """Every name of a model: its own, its roles, its aliases."""
         return (model.name, *self.roles_of(model.name), *model.settings.aliases)
 
+    def names_of(self, model: Model) -> tuple[str, ...]:
+        """Every name of a model: its own, its roles, its aliases."""
+        return (model.name, *self.roles_of(model.name), *model.settings.aliases)
+
     def find(self, name: str | None, mode: Mode = "chat") -> Model:
         """The model that a caller means; None or "" means the default of that mode.
 

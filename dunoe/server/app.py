@@ -1,20 +1,16 @@
 """The application: the table of all routes, and what answers where no route does."""
 
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from typing import get_args
 
 from pydantic.json_schema import models_json_schema
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as StarletteRoute
+from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from dunoe.engines.request import Json
-from dunoe.errors import BadRequest, NotFound, Problem, Text
+from dunoe.errors import NotFound, Text, WrongMethod
 from dunoe.server import (
-    problems,
     routes_anthropic,
     routes_manage,
     routes_ollama,
@@ -51,47 +47,51 @@ class App:
     def __init__(self, brain: Brain) -> None:
         endpoints = [(route, Endpoint(brain, route)) for route in ROUTES]
         self._plain = {(route.method, route.path): endpoint for route, endpoint in endpoints}
-        self._router = Starlette(
-            routes=[
-                StarletteRoute(route.path, endpoint, methods=[route.method])
-                for route, endpoint in endpoints
-            ],
-            exception_handlers={HTTPException: _elsewhere(brain)},
-        )
+        right = [
+            StarletteRoute(route.path, endpoint, methods=[route.method])
+            for route, endpoint in endpoints
+        ]
+        wrong = [
+            StarletteRoute(path, Endpoint(brain, _wrong_method(path)))
+            for path in dict.fromkeys(route.path for route in ROUTES)
+        ]
+        nowhere = {dialect: Endpoint(brain, _nowhere(dialect)) for dialect in get_args(Dialect)}
+
+        async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+            await nowhere[_dialect_of(scope["path"])](scope, receive, send)
+
+        self._router = Router([*right, *wrong], redirect_slashes=False, default=elsewhere)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._plain.get((scope["method"], scope["path"]))
         await (endpoint or self._router)(scope, receive, send)
 
 
-def _elsewhere(brain: Brain) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def elsewhere(request: Request, exc: Exception) -> Response:
-        """No such path, or not with this method."""
-        status = exc.status_code if isinstance(exc, HTTPException) else 500
-        language = problems.spoken(
-            request.headers.get("accept-language", ""), brain.settings.language
+def _wrong_method(path: str) -> Route:
+    allowed = [route.method for route in ROUTES if route.path == path]
+
+    async def refuse(asked: Asked) -> None:
+        """The path is there, but not with this method."""
+        here, method = asked.scope["path"], asked.scope["method"]
+        raise WrongMethod(
+            Text(f"{here}은(는) {method}을(를) 받지 않습니다", f"{here} does not take {method}"),
+            Text(f"{', '.join(allowed)}(으)로 보내세요.", f"use {', '.join(allowed)}."),
+            allowed=", ".join(allowed),
         )
-        problem = _no_route(request, status)
-        body = problems.body(problem, _dialect_of(request.url.path), language)
-        headers = exc.headers if isinstance(exc, HTTPException) else None
-        return JSONResponse(body, status, headers=headers)
 
-    return elsewhere
+    return Route("", path, refuse, _dialect_of(path), None, "")
 
 
-def _no_route(request: Request, status: int) -> Problem:
-    path, method = request.url.path, request.method
-    if status == 405:
-        return BadRequest(
-            Text(f"{path}은(는) {method}을(를) 받지 않습니다", f"{path} does not take {method}"),
-            Text("/openapi.json에서 메서드를 확인하세요.", "/openapi.json tells the method."),
-            code="method_not_allowed",
+def _nowhere(dialect: Dialect) -> Route:
+    async def refuse(asked: Asked) -> None:
+        """No such path."""
+        raise NotFound(
+            Text(f"{asked.scope['path']} 경로가 없습니다", f"there is no {asked.scope['path']}"),
+            Text("/openapi.json에 모든 경로가 있습니다.", "/openapi.json lists every path."),
+            code="no_route",
         )
-    return NotFound(
-        Text(f"{path} 경로가 없습니다", f"there is no {path}"),
-        Text("/openapi.json에 모든 경로가 있습니다.", "/openapi.json lists every path."),
-        code="no_route",
-    )
+
+    return Route("", "", refuse, dialect, None, "")
 
 
 def _dialect_of(path: str) -> Dialect:

@@ -15,12 +15,15 @@ from dunoe.engines.engine import Engine, Listed
 from dunoe.errors import Problem
 from dunoe.machine import Machine
 from dunoe.portfolio.catalogue import OUR_CARD, Catalogue
+from dunoe.portfolio.model import Model
 from dunoe.portfolio.suggest import suggest
 from dunoe.residency.runner import Runner
 from dunoe.server.books import Books, Meters
-from dunoe.server.door import Door
-from dunoe.server.local import local_key
+from dunoe.server.curfew import Curfew
+from dunoe.server.door import Door, check_host, is_allowed
+from dunoe.server.local import LocalKey, local_key
 from dunoe.settings import Settings
+from dunoe.store.keys import Key
 from dunoe.store.ring import KeyRing
 from dunoe.store.store import Store, open_store
 from dunoe.weights.shelf import Shelf
@@ -45,6 +48,7 @@ class Brain:
     budgets: dict[str, int]
     door: Door
     books: Books
+    curfew: Curfew = field(default_factory=Curfew)
     opened_at: float = field(default_factory=time.monotonic)
     listed: dict[tuple[str, str], Listed] = field(default_factory=dict)
     listed_at: float = -LIST_AGAIN_S
@@ -53,6 +57,11 @@ class Brain:
     def ring(self) -> KeyRing:
         """The keys, in memory."""
         return self.store.ring
+
+    def models_for(self, key: Key | None) -> list[Model]:
+        """The models that this key may use; a key that is bound to some hears of no others."""
+        names_of = self.catalogue.names_of
+        return [one for one in self.catalogue.models() if is_allowed(key, names_of(one))]
 
     async def look_again(self, *, after_s: float = LIST_AGAIN_S) -> None:
         """Ask the folder and every engine for their models, when the last time was longer ago than `after_s`."""
@@ -81,37 +90,41 @@ async def open_brain(settings: Settings) -> AsyncIterator[Brain]:
 
     Raises Misconfigured or Unavailable. At the end children are gone and usage is written.
     """
-    here = machine.look()
     local = local_key(settings.home)
     store = open_store(settings.database_url)
     engines = build.engines(settings)
     try:
+        await store.ring.refresh()
+        check_host(settings.server.host, store.ring)
+        brain = _brain(settings, store, engines, local)
         async with anyio.create_task_group() as group:
-            await store.ring.refresh()
-            shelf = Shelf(settings.models_folder)
-            rooms = budgets(settings, here)
-            runner = Runner(engines, rooms, settings.queue)
-            meters = Meters(runner.view)
-            brain = Brain(
-                settings=settings,
-                machine=here,
-                store=store,
-                engines=engines,
-                shelf=shelf,
-                catalogue=Catalogue(settings, shelf, suggest(here).source),
-                runner=runner,
-                budgets=rooms,
-                door=Door(settings.server, store.ring, store.usage, local, time.monotonic),
-                books=Books(meters, store.usage, log_requests=settings.server.log_requests),
-            )
             group.start_soon(store.usage.run)
             group.start_soon(brain.look_again)
-            async with runner:
+            async with brain.runner:
                 yield brain
             group.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):
             await _close(engines.values(), store)
+
+
+def _brain(settings: Settings, store: Store, engines: dict[str, Engine], local: LocalKey) -> Brain:
+    here = machine.look()
+    shelf, rooms = Shelf(settings.models_folder), budgets(settings, here)
+    runner = Runner(engines, rooms, settings.queue)
+    catalogue = Catalogue(settings, shelf, suggest(here).source)
+    return Brain(
+        settings=settings,
+        machine=here,
+        store=store,
+        engines=engines,
+        shelf=shelf,
+        catalogue=catalogue,
+        runner=runner,
+        budgets=rooms,
+        door=Door(settings.server, store.ring, store.usage, local, time.monotonic),
+        books=Books(Meters(runner.view), store.usage, log_requests=settings.server.log_requests),
+    )
 
 
 async def _close(engines: Iterable[Engine], store: Store) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from dunoe.errors import Busy, Forbidden, Text, Unauthorized
+from dunoe.errors import Busy, Forbidden, Misconfigured, Text, Unauthorized
 from dunoe.server.local import LocalKey
 from dunoe.settings import Network, ServerSettings, is_loopback
 from dunoe.store.keys import Key, Scope
@@ -144,7 +144,7 @@ class Door:
     @staticmethod
     def check_model(key: Key | None, names: Sequence[str]) -> None:
         """Raise Forbidden when the key is bound to other models; names: the model's and its roles."""
-        if key is None or not key.models or any(name in key.models for name in names):
+        if key is None or is_allowed(key, names):
             return
         raise Forbidden(
             Text(
@@ -157,6 +157,11 @@ class Door:
             code="model_not_allowed",
             param="model",
         )
+
+
+def is_allowed(key: Key | None, names: Sequence[str]) -> bool:
+    """True when this key may use the model of these names."""
+    return key is None or not key.models or any(name in key.models for name in names)
 
 
 class Bucket:
@@ -175,6 +180,22 @@ class Bucket:
             self.left -= 1
             return 0.0
         return (1 - self.left) * 60 / self.per_minute if self.per_minute else 60.0
+
+
+def check_host(host: str, ring: KeyRing) -> None:
+    """Raise Misconfigured where listening on this address would let everybody in."""
+    if is_loopback(host) or not ring.is_empty:
+        return
+    raise Misconfigured(
+        Text(
+            f"키 없이 {host}에서 열 수 없습니다 (다른 컴퓨터에서 누구나 쓸 수 있게 됩니다)",
+            f"will not listen on {host} without a key (anybody could use it)",
+        ),
+        Text(
+            "먼저 `dunoe keys add NAME`으로 키를 만드세요.",
+            "make a key first: `dunoe keys add NAME`.",
+        ),
+    )
 
 
 def _no_key() -> Unauthorized:

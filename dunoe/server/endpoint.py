@@ -4,6 +4,7 @@ The work runs inside a scope that ends the moment the client leaves, in whatever
 is held by `async with` on its own stack, so leaving gives everything back. See docs/design/server.md.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from starlette.types import Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from dunoe.engines.request import Json
-from dunoe.errors import BadRequest, Language, Problem, Text, TooLarge
+from dunoe.errors import BadRequest, Language, Problem, Text, TooLarge, TooSlow
 from dunoe.server import problems
 from dunoe.server.beside import Beside
 from dunoe.server.brain import Brain
@@ -80,6 +81,8 @@ class Endpoint:
                     await self._work(scope, receive, wire, beside)
                 except Problem as problem:
                     await self.tell(wire, problem)
+        except* Problem as ended:  # from beside the work
+            await self.tell(wire, one_of(ended))
         except* Left:
             if not wire.has_ended:
                 call.status = CLIENT_LEFT
@@ -98,7 +101,11 @@ class Endpoint:
             raw = parse(await self._read(call, receive))
             body = check(route.body, raw)
         beside.start(watch(receive))
-        await route.handler(Asked(self.brain, call, wire, body, raw, scope, beside))
+        self.brain.curfew.begin(beside)
+        try:
+            await route.handler(Asked(self.brain, call, wire, body, raw, scope, beside))
+        finally:
+            self.brain.curfew.end(beside)
 
     async def _let_in(self, call: Call) -> None:
         door, forwarded = self.brain.door, call.header(b"x-forwarded-for")
@@ -116,30 +123,25 @@ class Endpoint:
         door.check_scope(call.key, self.route.scope)
 
     async def _read(self, call: Call, receive: Receive) -> bytes:
-        limit = self.brain.settings.server.body_limit
+        limit, limit_s = self.brain.settings.server.body_limit, self.brain.settings.timeouts.body_s
         declared = call.header(b"content-length")
         if declared.isdecimal() and int(declared) > limit:
             raise too_large(limit)
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message: Message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Left
-            part = message.get("body", b"")
-            size += len(part)
-            if size > limit:
-                raise too_large(limit)
-            parts.append(part)
-            if not message.get("more_body", False):
-                return b"".join(parts)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await whole_body(receive, limit)
+        except TimeoutError as exc:
+            raise too_slow(limit_s) from exc
 
     async def tell(self, wire: Wire, problem: Problem) -> None:
-        """Say what is wrong, if the headers have not gone yet; a broken stream has told it itself."""
+        """Say what is wrong: as the whole answer, or as the last piece of one that has begun."""
         wire.call.problem = problem.code or problem.kind
-        if wire.has_begun:
+        if wire.has_ended:
             return
         language = language_of(self.brain, wire.call)
+        if wire.broken is not None:
+            await wire.end(wire.broken(problem, language))
+            return
         await wire.json(
             problems.body(problem, self.route.dialect, language),
             problem.status,
@@ -149,6 +151,29 @@ class Endpoint:
 
 class Left(Exception):
     """The client has gone."""
+
+
+def one_of(group: ExceptionGroup[Problem]) -> Problem:
+    """The first of them; more than one ends a call only by chance."""
+    first = group.exceptions[0]
+    return one_of(first) if isinstance(first, ExceptionGroup) else first
+
+
+async def whole_body(receive: Receive, limit: int) -> bytes:
+    """The body; raise TooLarge when it is over the limit (bytes), Left when the client is gone."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Left
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 async def watch(receive: Receive) -> None:
@@ -243,6 +268,21 @@ def too_large(limit: int) -> TooLarge:
             "raise server.body_limit or send less.",
         ),
         code="body_too_large",
+    )
+
+
+def too_slow(limit_s: float) -> TooSlow:
+    """The body did not arrive in time."""
+    return TooSlow(
+        Text(
+            f"요청 본문이 {limit_s:g}초 안에 다 오지 않았습니다",
+            f"the request body did not arrive within {limit_s:g} s",
+        ),
+        Text(
+            "다시 보내거나 설정의 timeouts.body_s를 늘리세요.",
+            "send it again, or raise timeouts.body_s in the settings.",
+        ),
+        code="body_timeout",
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from dunoe.engines.request import Json
-from dunoe.errors import Language, Problem, RetryLater
+from dunoe.errors import Language, Problem, RetryLater, TooSlow, WrongMethod
 
 Dialect = Literal["openai", "ollama", "anthropic"]
 
@@ -40,12 +40,16 @@ def body(problem: Problem, dialect: Dialect, language: Language) -> Json:
 
 
 def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
-    """What the status line alone does not say: when to come back, how to prove who you are."""
+    """What the status line alone does not say: when to come back, how to prove who you are, what to do instead."""
     found = []
     if isinstance(problem, RetryLater) and problem.retry_after_s is not None:
         found.append((b"retry-after", b"%d" % max(1, round(problem.retry_after_s))))
     if problem.status == 401:
         found.append((b"www-authenticate", b'Bearer realm="dunoe"'))
+    if isinstance(problem, WrongMethod):
+        found.append((b"allow", problem.allowed.encode()))
+    if isinstance(problem, TooSlow):  # the rest of its body would be taken for the next request
+        found.append((b"connection", b"close"))
     return found
 
 

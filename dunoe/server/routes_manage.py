@@ -9,12 +9,12 @@ from pydantic import Field
 
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Json
-from dunoe.errors import BadRequest, NotFound, Problem, Text
+from dunoe.errors import BadRequest, Language, NotFound, Problem, Text
 from dunoe.portfolio.model import Model
 from dunoe.server import problems
 from dunoe.server.body import Body
 from dunoe.server.brain import Brain
-from dunoe.server.endpoint import Asked, Route, language_of
+from dunoe.server.endpoint import Asked, Route
 from dunoe.server.jsontext import oneline
 from dunoe.weights.download import fetch
 from dunoe.weights.pull import Phase
@@ -56,22 +56,16 @@ async def pull(asked: Asked) -> None:
     """POST /api/pull: NDJSON progress, or one object with `stream: false`."""
     body: PullBody = asked.body
     name, is_streamed = body.named(), body.stream is not False
-    try:
-        if _is_address(name):
-            await _fetch(asked, name, is_streamed=is_streamed)
-        else:
-            await _pull_there(asked, name, is_streamed=is_streamed)
-        await asked.brain.look_again(after_s=0)
-        if is_streamed:
-            await _say(asked, {"status": "success"})
-            await asked.wire.end()
-        else:
-            await asked.wire.json({"status": "success"})
-    except Problem as problem:
-        if asked.wire.has_begun:
-            said = problems.body(problem, "ollama", language_of(asked.brain, asked.call))
-            await asked.wire.end(oneline(said) + b"\n")
-        raise
+    if _is_address(name):
+        await _fetch(asked, name, is_streamed=is_streamed)
+    else:
+        await _pull_there(asked, name, is_streamed=is_streamed)
+    await asked.brain.look_again(after_s=0)
+    if is_streamed:
+        await _say(asked, {"status": "success"})
+        await asked.wire.end()
+    else:
+        await asked.wire.json({"status": "success"})
 
 
 def _is_address(name: str) -> bool:
@@ -151,8 +145,12 @@ async def _tell(asked: Asked, seen: _Progress) -> None:
 
 
 async def _say(asked: Asked, line: Json) -> None:
-    await asked.wire.stream("application/x-ndjson")
+    await asked.wire.stream("application/x-ndjson", _broken)
     await asked.wire.write(oneline(line) + b"\n")
+
+
+def _broken(problem: Problem, language: Language) -> bytes:
+    return oneline(problems.body(problem, "ollama", language)) + b"\n"
 
 
 async def delete(asked: Asked) -> None:

@@ -99,15 +99,17 @@ async def embeddings(asked: Asked) -> None:
 async def list_models(asked: Asked) -> None:
     """GET /api/tags."""
     await asked.brain.look_again()
-    cards = [await card_of(asked.brain, model) for model in asked.brain.catalogue.models()]
+    mine = asked.brain.models_for(asked.call.key)
+    cards = [await card_of(asked.brain, model) for model in mine]
     await asked.wire.json(tags(cards))
 
 
 async def list_running(asked: Asked) -> None:
     """GET /api/ps."""
     running = []
+    mine = {model.name for model in asked.brain.models_for(asked.call.key)}
     for one in asked.brain.runner.view():
-        if one.state in ("ready", "loading") and one.model.card is not None:
+        if one.state in ("ready", "loading") and one.model.card is not None and one.name in mine:
             card = await card_of(asked.brain, one.model)
             on_card = one.footprint if asked.brain.machine.cards else 0
             running.append(Running(card, one.footprint, on_card, one.model.settings.context or 0))

@@ -5,7 +5,6 @@ import time
 from pydantic import Field
 
 from dunoe.engines.request import Counting, Json
-from dunoe.errors import NotFound, Text
 from dunoe.portfolio.model import Model
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route
@@ -92,12 +91,12 @@ async def tokenize(asked: Asked) -> None:
 async def models(asked: Asked) -> None:
     """GET /v1/models."""
     await asked.brain.look_again()
-    catalogue = asked.brain.catalogue
-    found = [_model_json(model.name, model) for model in catalogue.models()]
+    mine = asked.brain.models_for(asked.call.key)
+    found = [_model_json(model.name, model) for model in mine]
     found += [
-        _model_json(role, catalogue.find(name))
-        for role, name in catalogue.roles().items()
-        if catalogue.has(name)
+        _model_json(role, model)
+        for model in mine
+        for role in asked.brain.catalogue.roles_of(model.name)
     ]
     await asked.wire.json({"object": "list", "data": found})
 
@@ -105,14 +104,7 @@ async def models(asked: Asked) -> None:
 async def one_model(asked: Asked) -> None:
     """GET /v1/models/{name}."""
     name = asked.scope["path_params"]["name"]
-    if not asked.brain.catalogue.has(name):
-        raise NotFound(
-            Text(f"모델 '{name}'이(가) 없습니다", f"model '{name}' not found"),
-            Text("`GET /v1/models`가 이름을 보여 줍니다.", "`GET /v1/models` lists the names."),
-            code="model_not_found",
-            param="model",
-        )
-    await asked.wire.json(_model_json(name, asked.brain.catalogue.find(name)))
+    await asked.wire.json(_model_json(name, await choose(asked, name)))
 
 
 def _model_json(name: str, model: Model) -> Json:

@@ -1,14 +1,17 @@
 """Looking after the server: is it alive, is it ready, what does it count; and the first page."""
 
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.resources import files
 
 import anyio
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from dunoe.engines.request import Embedding, Generation, Json, Reranking
+from dunoe.engines.request import Embedding, Generation, Reranking
 from dunoe.errors import NotFound, Problem, Text
 from dunoe.portfolio.model import Model
+from dunoe.residency.tenant import Resident
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.version import VERSION
@@ -35,37 +38,44 @@ async def alive(asked: Asked) -> None:
 async def ready(asked: Asked) -> None:
     """GET /readyz: the database takes a row, and every loaded model writes a token."""
     brain, language = asked.brain, language_of(asked.brain, asked.call)
-    checks: Json = {"database": None}
-    for resident in brain.runner.view():
-        if resident.state == "ready" and resident.model.card is not None:
-            checks[f"model {resident.name}"] = None
+    said: dict[str, str] = {}
 
-    async def run(name: str) -> None:
+    async def run(name: str, check: Callable[[], Awaitable[None]]) -> None:
         try:
             with anyio.fail_after(READY_LIMIT_S):
-                await _check(brain, name)
-            checks[name] = "ok"
+                await check()
+            said[name] = "ok"
         except Problem as problem:
-            checks[name] = problem.message.in_(language)
+            said[name] = problem.message.in_(language)
         except TimeoutError:
-            checks[name] = Text("시간 안에 답이 없습니다", "no answer in time").in_(language)
+            said[name] = Text("시간 안에 답이 없습니다", "no answer in time").in_(language)
 
     async with anyio.create_task_group() as group:
-        for name in checks:
-            group.start_soon(run, name)
-    is_ready = all(said == "ok" for said in checks.values())
+        for name, check in _checks(brain).items():
+            group.start_soon(run, name, check)
+    is_ready = all(word == "ok" for word in said.values())
     if not brain.catalogue.models():
-        checks["models"] = Text("모델이 없습니다", "there is no model").in_(language)
+        said["models"] = Text("모델이 없습니다", "there is no model").in_(language)
     await asked.wire.json(
-        {"status": "ok" if is_ready else "not ready", "checks": checks}, 200 if is_ready else 503
+        {"status": "ok" if is_ready else "not ready", "checks": said}, 200 if is_ready else 503
     )
 
 
-async def _check(brain: Brain, name: str) -> None:
-    if name == "database":
-        await brain.store.check_writes()
-        return
-    await one_token(brain, brain.catalogue.find(name.removeprefix("model ")))
+def _checks(brain: Brain) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What must work: the database, every engine, every model that is loaded."""
+    found: dict[str, Callable[[], Awaitable[None]]] = {"database": brain.store.check_writes}
+    found |= {f"engine {name}": engine.ping for name, engine in brain.engines.items()}
+    for one in brain.runner.view():
+        if one.state == "ready" and one.model.card is not None:
+            found[f"model {one.name}"] = partial(_works, brain, one)
+    return found
+
+
+async def _works(brain: Brain, one: Resident) -> None:
+    if one.waiting or one.in_flight >= one.model.slots:  # busy with others is not broken
+        await brain.engines[one.model.engine].show(one.model)
+    else:
+        await one_token(brain, one.model)
 
 
 async def one_token(brain: Brain, model: Model) -> None:
@@ -94,7 +104,7 @@ async def brain_state(asked: Asked) -> None:
     await brain.look_again()
     residents = {one.name: one for one in brain.runner.view()}
     models = []
-    for model in brain.catalogue.models():
+    for model in brain.models_for(asked.call.key):
         here = residents.get(model.name)
         models.append(
             {

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
 
 import uvicorn
 import uvloop
@@ -14,8 +15,9 @@ import uvloop
 from dunoe.errors import Misconfigured, Text
 from dunoe.server.app import App
 from dunoe.server.brain import Brain, open_brain
-from dunoe.settings import Settings, is_loopback
+from dunoe.settings import Settings
 
+_LAST_WORDS_S = 5  # for a caller who does not read what a stop has to say
 _KEEP_ALIVE_S = 75  # longer than the 60 s that proxies commonly keep their side open
 _BACKLOG = 2048
 
@@ -23,14 +25,24 @@ _BACKLOG = 2048
 class Server(uvicorn.Server):
     """uvicorn's server, which tells when it listens and ends with 0 when it was asked to stop."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, brain: Brain, listening: Callable[[], None]) -> None:
         super().__init__(config)
-        self._listening = listening
+        self._brain, self._listening = brain, listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
         self._listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen no more; running answers may finish for `server.stop_s`, then each says that it was cut."""
+        stop_s, curfew = self._brain.settings.server.stop_s, self._brain.curfew
+        bell = asyncio.get_running_loop().call_later(stop_s, curfew.fall)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            bell.cancel()
+            curfew.fall()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -66,10 +78,7 @@ async def _serve(
 
 
 def server_of(brain: Brain, listening: Callable[[], None]) -> Server:
-    """The HTTP server over an open brain; raises Misconfigured when it would let everybody in."""
-    settings = brain.settings.server
-    if not is_loopback(settings.host) and brain.ring.is_empty:
-        raise _open_to_all(settings.host)
+    """The HTTP server over an open brain."""
     config = uvicorn.Config(
         App(brain),
         loop="none",
@@ -81,9 +90,9 @@ def server_of(brain: Brain, listening: Callable[[], None]) -> Server:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, round(settings.stop_s)),
+        timeout_graceful_shutdown=ceil(brain.settings.server.stop_s) + _LAST_WORDS_S,
     )
-    return Server(config, listening)
+    return Server(config, brain, listening)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -111,16 +120,3 @@ def log_requests() -> None:
     requests.handlers, requests.propagate = [plain], False
     requests.setLevel(logging.INFO)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-
-
-def _open_to_all(host: str) -> Misconfigured:
-    return Misconfigured(
-        Text(
-            f"키 없이 {host}에서 열 수 없습니다 (다른 컴퓨터에서 누구나 쓸 수 있게 됩니다)",
-            f"will not listen on {host} without a key (anybody could use it)",
-        ),
-        Text(
-            "먼저 `dunoe keys add NAME`으로 키를 만드세요.",
-            "make a key first: `dunoe keys add NAME`.",
-        ),
-    )

@@ -9,11 +9,11 @@ import anyio
 from dunoe.engines.engine import Engine
 from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
 from dunoe.engines.request import Generation
-from dunoe.errors import NotFound, Problem
+from dunoe.errors import NotFound
 from dunoe.portfolio.catalogue import Mode
 from dunoe.portfolio.model import Model
 from dunoe.server.answer import Answer
-from dunoe.server.endpoint import Asked, language_of
+from dunoe.server.endpoint import Asked, Left
 from dunoe.server.reply import Reply
 
 
@@ -24,11 +24,13 @@ async def choose(asked: Asked, name: str | None, mode: Mode = "chat") -> Model:
         model = brain.catalogue.find(name, mode)
     except NotFound:  # it may have been pulled a moment ago, here or on another server
         await brain.look_again()
+        if name and not brain.catalogue.has(name):
+            brain.door.check_model(call.key, (name,))  # a bound key learns no names from us
         model = brain.catalogue.find(name, mode)
     call.model = model
     roles = brain.catalogue.roles_of(model.name)
     call.role = name if name in roles else (roles[0] if roles else "")
-    brain.door.check_model(call.key, (model.name, *roles, *model.settings.aliases))
+    brain.door.check_model(call.key, brain.catalogue.names_of(model))
     return model
 
 
@@ -64,37 +66,37 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
 
 
 async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
-    wire = asked.wire
     asked.beside.start(_ping(asked, reply))
-    try:
-        async with slot(asked, model) as engine:
-            async for batch in _events(asked, engine, model, asks):
-                await _open(asked, reply)
-                if piece := reply.pieces(batch):
-                    await wire.write(piece)
-        await _open(asked, reply)
-        await wire.end(reply.end())
-    except Problem as problem:
-        if wire.has_begun:
-            await wire.end(reply.broken(problem, language_of(asked.brain, asked.call)))
-        raise
+    async with slot(asked, model) as engine:
+        async for batch in _events(asked, engine, model, asks):
+            await _open(asked, reply)
+            if piece := reply.pieces(batch):
+                await asked.wire.write(piece)
+    await _open(asked, reply)
+    await asked.wire.end(reply.end())
 
 
 async def _open(asked: Asked, reply: Reply) -> None:
     """Send the headers and what goes before the first event, once."""
     if not asked.wire.has_begun:
-        await asked.wire.stream(reply.media_type)
+        await asked.wire.stream(reply.media_type, reply.broken)
         await asked.wire.write(reply.start())
 
 
 async def _ping(asked: Asked, reply: Reply) -> None:
-    """A sign of life whenever nothing else went out for `server.ping_s`, until the answer has ended."""
-    wire, every_s = asked.wire, asked.brain.settings.server.ping_s
+    """A sign of life whenever nothing else went out for `server.ping_s`, until the answer has ended.
+
+    A client that reads nothing keeps its slot no longer than `timeouts.reader_s`.
+    """
+    wire, settings = asked.wire, asked.brain.settings
     while not wire.has_ended:
+        every_s = settings.timeouts.reader_s if wire.is_stuck else settings.server.ping_s
         quiet_s = time.perf_counter() - wire.last_write
         if quiet_s < every_s:
-            await anyio.sleep(every_s - quiet_s)
+            await anyio.sleep(min(every_s - quiet_s, settings.server.ping_s))
             continue
+        if wire.is_stuck:
+            raise Left
         await _open(asked, reply)
         await wire.write(reply.ping)
 

@@ -1,12 +1,16 @@
 """Bytes to one client: headers once, then body; who writes need not know whether the headers went."""
 
 import time
+from collections.abc import Callable
 
 import orjson
 from starlette.types import Send
 
 from dunoe.engines.request import Json
+from dunoe.errors import Language, Problem
 from dunoe.server.call import Call
+
+Broken = Callable[[Problem, Language], bytes]  # the last piece of a stream that broke off
 
 _STREAM = [
     (b"cache-control", b"no-cache, no-transform"),
@@ -15,13 +19,18 @@ _STREAM = [
 
 
 class Wire:
-    """The answering half of one HTTP exchange."""
+    """The answering half of one HTTP exchange.
+
+    broken: what ends this stream if it breaks off; None while it is none. is_stuck: a write waits for the client.
+    """
 
     def __init__(self, send: Send, call: Call) -> None:
         self._send = send
         self.call = call
         self.has_begun = False
         self.has_ended = False
+        self.broken: Broken | None = None
+        self.is_stuck = False
         self.last_write = time.perf_counter()
 
     async def json(
@@ -45,15 +54,18 @@ class Wire:
         await self._begin(status, media_type, [length, *(more or [])])
         await self.end(body)
 
-    async def stream(self, media_type: str) -> None:
+    async def stream(self, media_type: str, broken: Broken) -> None:
         """Begin a streamed answer, if it has not begun."""
         if not self.has_begun:
+            self.broken = broken
             await self._begin(200, media_type, _STREAM)
 
     async def write(self, body: bytes) -> None:
         """Send a piece now; waits while the client reads more slowly than we write."""
         self.last_write = time.perf_counter()
+        self.is_stuck = True
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self.is_stuck = False
 
     async def end(self, body: bytes = b"") -> None:
         """Send the last piece."""

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PART_OF = {"pydantic-core": "pydantic", "yarl": "aiohttp"}  # named in the public interface of
-OURS = {"dunoe", "tests", "bench"}
+OURS = {"dunoe", "tests", "bench", "docs"}
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 
 

@@ -12,8 +12,8 @@ PAGE = Path(__file__).parent / "guide" / "cli.md"
 GROUPS = {"models": models.app, "keys": keys.app, "config": config.app}
 HEAD = """# 명령줄 · the command line
 
-이 글은 `make docs`가 `--help`에서 만듭니다. 모든 명령은 `--config`를 받습니다. 오류는 두 줄(무엇이 문제인지, 무엇을 하면
-되는지)과 종료 코드로 알립니다: 0 성공, 1 실패, 2 설정이나 명령이 틀림, 130 Ctrl-C.
+이 글은 `make docs`가 `--help`에서 만듭니다. 모든 명령은 `--config`를 받습니다. 오류는 두 줄(무엇이 문제인지, 무엇을
+하면 되는지)과 종료 코드로 알립니다: 0 성공, 1 실패, 2 설정이나 명령이 틀림, 130 Ctrl-C.
 
 Made from `--help` by `make docs`. Every command takes `--config`. An error is two lines (what is wrong, what to do) and
 an exit code: 0 done, 1 failed, 2 wrong settings or command, 130 Ctrl-C.

@@ -160,13 +160,13 @@ STORIES = {
         ask 3 b        -> unload c
     """,
     "a model that has just been loaded for somebody is not idle": """
-        ask 1 d        -> load d
-        loaded d       -> grant 1
-        @1 ask 2 c     -> load c
+        ask 1 c        -> load c
+        loaded c       -> grant 1
+        @1 ask 2 d     -> load d
         ask 3 b        ->
-        loaded c       -> grant 2
-        ask 4 c        -> grant 4
-        leave 1        -> unload d
+        loaded d       -> grant 2
+        ask 4 c        ->
+        leave 1        -> unload c
     """,
     "room that is already coming free is waited for": """
         ask 1 c        -> load c

@@ -234,7 +234,6 @@ class Pull:
         elif len(parts) > 1 and coming:
             first.target.unlink(missing_ok=True)
         for part in reversed(coming):
-            part.target.with_suffix(".json").unlink(missing_ok=True)
             part.partial.file.replace(part.target)
             _record(part.partial.journal, part.target)
             part.partial.drop()

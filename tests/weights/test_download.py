@@ -247,8 +247,8 @@ async def test_a_process_killed_while_it_pulls_leaves_what_it_had(
         sys.executable, "-c", PULLING, address, str(folder), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    async for line in process.stdout:
-        if int(line) == 2 * RANGE:
+    async for _ in process.stdout:  # each line follows an entry in the journal
+        if Partial(folder, "tiny.gguf").completed == 2 * RANGE:
             break
     with pytest.raises(Busy, match="another dunoe"):
         await fetch(address, folder, wire=wire())
@@ -577,6 +577,37 @@ async def test_parts_of_two_versions_never_stand_together(
     assert [file.read_bytes() for file in model.files] == list(parts.files.values())
     assert Shelf(folder).digest("big") == pulled.sha256 != old
     assert left(folder) == []
+
+
+async def test_a_crash_among_the_new_names_leaves_no_mixture(
+    parts: FileServer, folder: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = parts.url + "/big-00001-of-00003.gguf"
+    await fetch(address, folder, wire=wire())
+    for n, name in enumerate(parts.files):
+        newer = make_model(f"n{n}.gguf", size=400_000, seed=40 + n, number=n, count=3)
+        parts.files[name] = newer.read_bytes()
+    renamed: list[str] = []
+    replace = Path.replace
+
+    def crash(self: Path, target: Path) -> Path:
+        if target.suffix == ".gguf":
+            renamed.append(target.name)
+        if len(renamed) == 2:
+            raise OSError(errno.EIO, "the power is gone")
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", crash)
+        with pytest.raises(Problem, match="cannot write"):
+            await fetch(address, folder, wire=wire())
+    assert renamed == ["big-00003-of-00003.gguf", "big-00002-of-00003.gguf"]
+    assert Shelf(folder).names() == []
+    parts.asked = []
+    await fetch(address, folder, wire=wire())
+    assert parts.ranges() == []
+    files = Shelf(folder).model("big").files
+    assert [file.read_bytes() for file in files] == list(parts.files.values())
 
 
 async def test_a_crash_between_the_name_and_the_record_is_mended(

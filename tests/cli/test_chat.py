@@ -61,7 +61,7 @@ def terminal(home: Path, *words: str) -> Iterator[tuple[Terminal, subprocess.Pop
     process = subprocess.Popen(
         [sys.executable, "-c", AT_A_TERMINAL, "chat", *words],
         env=environment(home, {"LANG": "ko_KR.UTF-8", "PYTHONUTF8": "1", "TERM": "xterm"}),
-        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, cwd=home,
     )  # fmt: skip
     os.close(theirs)
     try:
@@ -152,6 +152,8 @@ async def test_orders_change_the_model_the_system_and_the_memory(tmp_path: Path)
             body = (await fake.came("/v1/chat/completions", 2)).body
     assert body["model"] == "둘"
     assert [one["content"] for one in body["messages"]] == ["짧게 답해", "둘째"]
+    saved = (tmp_path / "home" / "대화.md").read_text("utf-8")
+    assert re.findall(r"^[^#\n].*", saved, re.M) == ["짧게 답해", "첫째", "안녕하세요."]
 
 
 @pytest.mark.anyio

@@ -224,6 +224,17 @@ async def test_it_tells_an_error_in_two_lines(
             await expect(page.get_by_role("button", name="보내기")).to_be_enabled()
 
 
+async def test_an_answer_without_its_end_is_not_taken_for_whole(
+    browser: Browser, tmp_path: Path, tiny_chat: Path
+) -> None:
+    async with served(tmp_path, tiny(tiny_chat)) as house, visit(browser, house) as page:
+        piece = 'data: {"choices": [{"delta": {"content": "하나"}}]}\n\n'
+        await page.route("**/v1/chat/completions", lambda route: route.fulfill(body=piece))
+        await ask(page)
+        await expect(page.locator("#answer")).to_have_text("하나")
+        await expect(page.locator("#ask-problem .message")).to_contain_text("도중에 끊겼습니다")
+
+
 async def test_it_names_the_one_command_where_there_is_no_model(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -252,7 +263,7 @@ async def test_it_copies_without_a_clipboard_of_the_browser_too(
 
 async def test_it_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
     async with FakeEngine("ollama", [Turn(text=["가" * 300, "a" * 300])]) as fake:
-        config = elsewhere(fake, name="long-" * 30)
+        config = elsewhere(fake, name="long_" * 30)
         async with served(tmp_path, config) as house, visit(browser, house, **PHONE) as page:
             await ask(page)
             await expect(page.locator("#speed")).to_contain_text("토큰 ·")

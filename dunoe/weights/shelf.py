@@ -244,9 +244,8 @@ def link_or_copy(source: Path, target: Path, tick: Callable[[int], None] | None 
 
     tick: called with the bytes copied so far; what it raises ends the copy.
     """
-    target.unlink(
-        missing_ok=True
-    )  # it may be a link to the source, and must not be written through
+    # The target may be a link to the source, left by an earlier try: never write through it.
+    target.unlink(missing_ok=True)
     try:
         target.hardlink_to(source)
     except OSError:  # another disk, a file of somebody else, a file system without links

@@ -123,9 +123,12 @@ def sync(path: Path) -> None:
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a small file: its readers see the old bytes or the new ones."""
     new = path.with_name(f".{path.name}.new")
-    new.write_bytes(data)
-    sync(new)
-    new.replace(path)
+    try:
+        new.write_bytes(data)
+        sync(new)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -235,6 +235,8 @@ async def _send_whole(to: Connection, answer: Answer, turn: Turn) -> None:
 async def _send_stream(to: Connection, answer: Answer, pieces: list[bytes], turn: Turn) -> None:
     if turn.fault in ("hang", "reset", "closed") and turn.at == 0:
         await _break(to, turn)
+        if turn.fault != "hang":
+            return
     to.write(head(answer, "Transfer-Encoding: chunked"))
     breaks = turn.fault in ("hang", "reset", "closed", "half_line", "garbage", "error")
     at = min(turn.at, len(pieces)) if breaks else len(pieces)

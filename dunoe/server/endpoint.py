@@ -191,7 +191,7 @@ def language_of(brain: Brain, call: Call) -> Language:
 def presented(call: Call) -> str:
     """The key as the caller sent it: a Bearer token, or Anthropic's and LiteLLM's own header."""
     scheme, _, token = call.header(b"authorization").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return call.header(b"x-api-key")
 

@@ -115,17 +115,6 @@ async def test_a_lease_tells_the_model_its_engine_and_the_waits() -> None:
         engine.is_prompt = True
 
 
-async def test_with_a_slot_free_nothing_is_awaited(stage: Stage) -> None:
-    lease = stage.runner.lease(REMOTE)
-    entering = lease.__aenter__()
-    with pytest.raises(StopIteration):
-        entering.send(None)  # a coroutine that yields to nobody ends at once
-    leaving = lease.__aexit__(None, None, None)
-    with pytest.raises(StopIteration):
-        leaving.send(None)
-    assert stage.seats(REMOTE) == ("ready", 0, 0)
-
-
 async def test_who_leaves_the_queue_gives_the_place_back(stage: Stage) -> None:
     first, second = await stage.caller(REMOTE), await stage.caller(REMOTE)
     third = await stage.caller(REMOTE)
@@ -440,3 +429,9 @@ async def test_stopping_does_not_wait_for_ever(
         engine.is_prompt = False
     assert engine.said[-1] == "unload a: CancelledError"
     assert "not unloaded in time: a" in caplog.text
+
+
+async def test_a_stop_in_time_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    async with Runner({"box": Scripted(is_prompt=True)}, BUDGETS, QueueSettings()) as runner:
+        await runner.preload(A)
+    assert caplog.text == ""

@@ -64,11 +64,11 @@ class Brain:
         return [one for one in self.catalogue.models() if is_allowed(key, names_of(one))]
 
     async def look_again(self, *, after_s: float = LIST_AGAIN_S) -> None:
-        """Ask the folder and every engine for their models, when the last time was longer ago than `after_s`."""
+        """Look at the folder of pulled models; ask every engine for its own, unless `after_s` have not passed."""
+        await anyio.to_thread.run_sync(self.catalogue.refresh)
         if time.monotonic() - self.listed_at < after_s:
             return
         self.listed_at = time.monotonic()
-        await anyio.to_thread.run_sync(self.catalogue.refresh)
         async with anyio.create_task_group() as group:
             for name in self.settings.engines:
                 group.start_soon(self._ask_for_models, name)

@@ -157,7 +157,7 @@ async def delete(asked: Asked) -> None:
     """DELETE /api/delete."""
     body: NameBody = asked.body
     brain = asked.brain
-    model = _known(brain, body.named())
+    model = await _known(brain, body.named())
     engine = brain.engines[model.engine]
     if isinstance(engine, OllamaEngine):
         await brain.runner.unload(model)
@@ -174,7 +174,7 @@ async def copy(asked: Asked) -> None:
     """POST /api/copy."""
     body: CopyBody = asked.body
     brain = asked.brain
-    model = _known(brain, body.source)
+    model = await _known(brain, body.source)
     engine = brain.engines[model.engine]
     if isinstance(engine, OllamaEngine):
         await engine.copy(model.upstream, body.destination)
@@ -187,7 +187,7 @@ async def copy(asked: Asked) -> None:
 async def load(asked: Asked) -> None:
     """POST /api/load: bring a model in; answers when it is there."""
     body: NameBody = asked.body
-    asked.call.model = model = _known(asked.brain, body.named())
+    asked.call.model = model = await _known(asked.brain, body.named())
     await asked.brain.runner.preload(model)
     await asked.wire.json({"status": "success"})
 
@@ -195,12 +195,14 @@ async def load(asked: Asked) -> None:
 async def unload(asked: Asked) -> None:
     """POST /api/unload: let a model go after the work it has; answers when its memory is free."""
     body: NameBody = asked.body
-    asked.call.model = model = _known(asked.brain, body.named())
+    asked.call.model = model = await _known(asked.brain, body.named())
     await asked.brain.runner.unload(model)
     await asked.wire.json({"status": "success"})
 
 
-def _known(brain: Brain, name: str) -> Model:
+async def _known(brain: Brain, name: str) -> Model:
+    if not brain.catalogue.has(name):
+        await brain.look_again()
     if brain.catalogue.has(name):
         return brain.catalogue.find(name)
     raise NotFound(

@@ -9,7 +9,7 @@ import anyio
 from dunoe.engines.engine import Engine
 from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
 from dunoe.engines.request import Generation
-from dunoe.errors import NotFound
+from dunoe.errors import NotFound, Unavailable
 from dunoe.portfolio.catalogue import Mode
 from dunoe.portfolio.model import Model
 from dunoe.server.answer import Answer
@@ -22,7 +22,10 @@ async def choose(asked: Asked, name: str | None, mode: Mode = "chat") -> Model:
     brain, call = asked.brain, asked.call
     try:
         model = brain.catalogue.find(name, mode)
-    except NotFound:  # it may have been pulled a moment ago, here or on another server
+    except (
+        NotFound,
+        Unavailable,
+    ):  # it may have been pulled a moment ago, here or on another server
         await brain.look_again()
         if name and not brain.catalogue.has(name):
             brain.door.check_model(call.key, (name,))  # a bound key learns no names from us

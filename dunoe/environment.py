@@ -32,6 +32,8 @@ def add_environment(file: TomlFile, env: Mapping[str, str]) -> None:
         ("QDRANT_PORT", ("qdrant", "port")),
         ("QDRANT_API_KEY", ("qdrant", "api_key")),
         ("EMBEDDING_MODEL", ("embedding_model",)),
+        ("HF_ENDPOINT", ("hub", "url")),
+        ("HF_TOKEN", ("hub", "token")),
     ):
         if value := env.get(name):
             is_number = name == "QDRANT_PORT" and value.isdecimal()

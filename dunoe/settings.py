@@ -20,6 +20,7 @@ from dunoe.toml_file import Refused, TomlFile
 Role = Literal["brain", "search", "coder", "router"]
 ROLES: tuple[Role, ...] = ("brain", "search", "coder", "router")
 LLAMA = "llama.cpp"  # the name of the embedded engine, reserved
+_PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 _UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -180,6 +181,13 @@ class QdrantSettings(_Table):
     api_key: str | None = None
 
 
+class HubSettings(_Table):
+    """Where `hf:` sources come from; HF_ENDPOINT and HF_TOKEN say the same."""
+
+    url: str = Field("https://huggingface.co", pattern=r"^https?://[^\s/]+")
+    token: str | None = Field(None, description="for gated models, or env:NAME")
+
+
 class StoreSettings(_Table):
     """Where keys, usage and the catalogue are kept."""
 
@@ -200,6 +208,7 @@ class Told(_Table):
     engines: dict[str, EngineSettings] = {}
     roles: dict[Role, str] = {}
     store: StoreSettings = StoreSettings()
+    hub: HubSettings = HubSettings()
     qdrant: QdrantSettings = QdrantSettings()
     embedding_model: str | None = Field(
         None, description="the model of an embedding request that names none"
@@ -292,9 +301,11 @@ class _Check:
             )
         models = {name: self.model(name, one, settings) for name, one in settings.models.items()}
         engines = {name: self.engine(name, one) for name, one in settings.engines.items()}
+        token = self.secret("hub.token", settings.hub.token)
+        hub = settings.hub.model_copy(update={"token": token})
         self.names(settings)
         return settings.model_copy(
-            update={"models": models, "engines": engines, "unset": self.unset}
+            update={"models": models, "engines": engines, "hub": hub, "unset": self.unset}
         )
 
     def model(self, name: str, model: ModelSettings, settings: Settings) -> ModelSettings:
@@ -383,7 +394,8 @@ class _Check:
         wanted = [(("roles", str(role)), name) for role, name in settings.roles.items()]
         if settings.server.default is not None and settings.server.default not in ROLES:
             wanted.append((("server", "default"), settings.server.default))
-        pulled = {file.stem for file in settings.models_folder.glob("*.gguf")}
+        files = settings.models_folder.glob("*.gguf")
+        pulled = {_PART.sub("", file.stem) for file in files}  # a model in parts has one name
         discovers = any(engine.discover for engine in settings.engines.values())
         for at, name in wanted:
             if name not in known and name not in pulled and not discovers:

@@ -148,7 +148,10 @@ def test_the_owners_environment_names_reach_database_qdrant_and_embeddings(tmp_p
         QDRANT_PORT="7333",
         QDRANT_API_KEY="s",
         EMBEDDING_MODEL="bge-m3",
+        HF_ENDPOINT="https://mirror.example",
+        HF_TOKEN="hf_x",
     )
+    assert (settings.hub.url, settings.hub.token) == ("https://mirror.example", "hf_x")
     assert settings.database_url == "postgresql://a/b"
     assert (settings.qdrant.host, settings.qdrant.port) == ("box", 7333)
     assert settings.qdrant.api_key == "s"
@@ -256,7 +259,7 @@ def is_table(annotation: object) -> bool:
 def test_the_example_knows_every_key_of_every_table() -> None:
     tree = tomllib.loads(uncommented())
     shown: dict[str, set[str]] = {"": {k for k, v in tree.items() if not isinstance(v, dict)}}
-    for name in ("server", "card", "queue", "timeouts", "roles", "store", "qdrant"):
+    for name in ("server", "card", "queue", "timeouts", "roles", "store", "hub", "qdrant"):
         shown[name] = set(tree[name])
     for name in ("models", "engines"):
         shown[f"{name}.*"] = {key for one in tree[name].values() for key in one} - {"adapters"}

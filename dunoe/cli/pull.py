@@ -37,6 +37,7 @@ from dunoe.portfolio.suggest import suggest
 from dunoe.settings import Settings
 from dunoe.weights.download import fetch
 from dunoe.weights.pull import Phase, Pulled
+from dunoe.weights.web import Wire
 
 _PHASES: dict[Phase, Text] = {
     "connecting": Text("연결 중", "connecting"),
@@ -183,7 +184,12 @@ async def _brought(settings: Settings, source: str, name: str | None, sha256: st
             bar.show(said(_PHASES[phase]), completed, total)
 
         return await fetch(
-            source, settings.models_folder, name=name, sha256=sha256, progress=progress
+            source,
+            settings.models_folder,
+            name=name,
+            sha256=sha256,
+            progress=progress,
+            wire=Wire(settings.hub.url, settings.hub.token),
         )
 
 

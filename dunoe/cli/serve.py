@@ -58,6 +58,13 @@ def _greet(brain: Brain, port: int) -> None:
                 f"Open to other machines ({host}).",
             )
         )
+    for name, problem in brain.shelf.broken().items():
+        say(
+            Text(
+                f"쓸 수 없는 파일 {name}: {problem.message.ko}",
+                f"Not usable, {name}: {problem.message.en}",
+            )
+        )
     models = brain.catalogue.models()
     if models:
         print_table(COLUMNS, _rows(models))

@@ -41,6 +41,8 @@ class Catalogue:
         """Build the names anew: a file was pulled, copied or removed, or an engine told its list."""
         models = {name: self._model(name, one) for name, one in self.settings.models.items()}
         for pulled in self.shelf.models():
+            if pulled.header.kind != "model":  # a LoRA adapter or a projector runs only with one
+                continue
             mode = mode_of(pulled.header)
             one = ModelSettings(file=pulled.path, footprint=pulled.size, mode=mode)
             models.setdefault(pulled.name, self._model(pulled.name, one))
@@ -67,10 +69,6 @@ class Catalogue:
     def roles_of(self, name: str) -> list[str]:
         """The roles that a model plays."""
         return [role for role, model in self._roles.items() if model == name]
-
-    def names_of(self, model: Model) -> tuple[str, ...]:
-        """Every name of a model: its own, its roles, its aliases."""
-        return (model.name, *self.roles_of(model.name), *model.settings.aliases)
 
     def names_of(self, model: Model) -> tuple[str, ...]:
         """Every name of a model: its own, its roles, its aliases."""

@@ -18,6 +18,7 @@ from dunoe.server.endpoint import Asked, Route
 from dunoe.server.jsontext import oneline
 from dunoe.weights.download import fetch
 from dunoe.weights.pull import Phase
+from dunoe.weights.web import Wire
 
 _EVERY_S = 0.1  # between two lines of progress
 
@@ -99,7 +100,9 @@ async def _fetch(asked: Asked, source: str, *, is_streamed: bool) -> None:
     if is_streamed:
         asked.beside.start(_tell(asked, seen))
     try:
-        await fetch(source, asked.brain.settings.models_folder, progress=seen.note)
+        settings = asked.brain.settings
+        wire = Wire(settings.hub.url, settings.hub.token)
+        await fetch(source, settings.models_folder, progress=seen.note, wire=wire)
     finally:
         seen.is_over = True
 

@@ -29,6 +29,9 @@ FORMS = {
 Matrix = np.ndarray[Any, np.dtype[np.floating[Any]]]
 LOUD = 30  # times the usual size of an embedding
 
+LETTERS = 256  # the first tokens: one a byte; then one a merge
+MARKS = slice(151643, 151665)  # <|endoftext|>, <|im_start|>, ...
+
 # Tokens that Qwen2.5 added to the vocabulary; the file has placeholders in their places.
 QWEN25_TOKENS = {
     151657: "<tool_call>",
@@ -62,6 +65,9 @@ class Shape:
     heads: int = 4
     context: int = 8192
     seed: int = 1
+    merges: int | None = (
+        None  # words kept beside letters and marks; grammars are slow with all of them
+    )
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,10 @@ class Habits:
 
 def chat_model(path: Path, shape: Shape = Shape(), habits: Habits | None = None) -> Path:
     """A qwen2 model with its real vocabulary, fill-in-the-middle tokens and a chat template with tools."""
-    writer = _vocabulary(path, "qwen2", "qwen2")
+    writer = _vocabulary(path, "qwen2", "qwen2", shape.merges)
     for key, number in QWEN25_IDS.items():
         if f"tokenizer.ggml.{key}" not in writer.kv_data[0]:
-            writer.add_uint32(f"tokenizer.ggml.{key}", number)
+            writer.add_uint32(f"tokenizer.ggml.{key}", _cut(key, number, shape.merges))
     _header(writer, shape)
     writer.add_head_count_kv(shape.heads // 2)
     writer.add_rope_freq_base(1_000_000.0)
@@ -179,15 +185,16 @@ def _header(writer: GGUFWriter, shape: Shape) -> None:
     writer.add_head_count(shape.heads)
 
 
-def _vocabulary(path: Path, family: str, arch: str) -> GGUFWriter:
-    """A writer that holds one family's whole tokenizer."""
+def _vocabulary(path: Path, family: str, arch: str, merges: int | None = None) -> GGUFWriter:
+    """A writer that holds one family's tokenizer, whole or with fewer merges."""
     writer = GGUFWriter(path, arch)
     writer.add_name(path.stem)
     for key, kind, inner, value in _read(VOCAB / f"ggml-vocab-{family}.gguf"):
         if not key.startswith("tokenizer.ggml."):
             continue
         if arch == "qwen2":
-            value = _as_qwen25(key.removeprefix("tokenizer.ggml."), value)
+            key_here = key.removeprefix("tokenizer.ggml.")
+            value = _cut(key_here, _as_qwen25(key_here, value), merges)
         writer.add_key_value(key, value, kind, inner)
     return writer
 
@@ -201,6 +208,18 @@ def _as_qwen25(key: str, value: Any) -> Any:  # Any: a GGUF value
             kinds[n] = TokenType.USER_DEFINED if "tool" in token else TokenType.CONTROL
         return kinds
     return QWEN25_IDS.get(key, value)
+
+
+def _cut(key: str, value: Any, merges: int | None) -> Any:  # Any: a GGUF value
+    """The value in a vocabulary that keeps the letters, some merges, and the marks."""
+    if merges is None:
+        return value
+    words = LETTERS + merges
+    if key in ("tokens", "token_type"):
+        return [*value[:words], *value[MARKS]]
+    if key == "merges":
+        return value[:merges]
+    return value - MARKS.start + words if key.endswith("_token_id") else value
 
 
 def _read(path: Path) -> Iterator[tuple[str, GGUFValueType, GGUFValueType | None, Any]]:

@@ -20,21 +20,16 @@ os.environ["LANGSMITH_TRACING"] = (
 CALLERS = ("openai", "ollama", "anthropic", "litellm")
 
 # A model that ends its answers, closes its strings, counts to three, and calls a tool when it has one.
-# Bytes are spelled as GPT-2 has them.
+# Bytes are spelled as GPT-2 has them: three make a letter.
 NEAT = tiny.Habits(
-    likes={
-        "<|im_end|>": 10.0,
-        '"': 12.0,
-        "}": 11.0,
-        "3": 7.0,
-        "ä½łå¥½": 12.0,  # 你好
-        "ãģĵãĤĵ": 12.0,  # こん
-    },
+    likes={"<|im_end|>": 4.0, '"': 6.0, "}": 5.0, "3": 4.0, "ä": 8.0, "ã": 8.0},
     follows={
         "Ċ": "<tool_call>",
         "<tool_call>": "Ċ",
         "}": "</tool_call>",
         "</tool_call>": "<|im_end|>",
+        **{"ä": "½", "½": "ł"},  # 你
+        **{"ã": "ģ", "ģ": "ĵ"},  # こ
     },
 )
 
@@ -59,6 +54,7 @@ mode = "rerank"
 parallel = 2
 [roles]
 brain = "tiny"
+router = "neat"
 [server]
 default = "tiny"
 """
@@ -82,7 +78,8 @@ class House:
 @pytest.fixture(scope="session")
 def neat_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A chat model that ends what it begins: strings, objects, answers."""
-    return tiny.chat_model(tmp_path_factory.mktemp("neat") / "neat.gguf", habits=NEAT)
+    file = tmp_path_factory.mktemp("neat") / "neat.gguf"
+    return tiny.chat_model(file, tiny.Shape(merges=1000), NEAT)
 
 
 @pytest.fixture(scope="session")

@@ -207,7 +207,7 @@ def test_any_json_is_json(client: OpenAI) -> None:
 
 def test_probabilities_come_with_every_token(client: OpenAI) -> None:
     answer = client.chat.completions.create(
-        model="tiny", messages=HELLO, max_tokens=4, logprobs=True, top_logprobs=2
+        model="tiny", messages=HELLO, max_tokens=4, logprobs=True, top_logprobs=2, seed=1
     )
     likely = answer.choices[0].logprobs
     assert likely is not None
@@ -262,7 +262,7 @@ def test_roles_aliases_and_unknown_fields_are_taken(client: OpenAI) -> None:
 
 def test_a_text_is_continued(client: OpenAI) -> None:
     answer = client.completions.create(
-        model="tiny", prompt=["옛날", "옛날 옛적에"], max_tokens=4, logprobs=1
+        model="tiny", prompt=["옛날", "옛날 옛적에"], max_tokens=4, logprobs=1, seed=1
     )
     assert [choice.index for choice in answer.choices] == [0, 1]
     assert all(choice.text and choice.finish_reason == "length" for choice in answer.choices)

@@ -111,7 +111,10 @@ class FakeEngine:
         return Turn()
 
     def _answer(self, seen: Seen, turn: Turn) -> Answer:
-        answer = self.face.answer(seen, turn)
+        try:
+            answer = self.face.answer(seen, turn)
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:  # as real ones check types
+            answer = self.face.refuse(400, repr(exc))
         if turn.fault == "status":
             answer = self.face.refuse(turn.status, turn.error)
         elif turn.fault == "error" and answer.pieces is None:

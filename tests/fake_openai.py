@@ -57,7 +57,7 @@ def _inputs(body: Json) -> list[Any]:  # Any: JSON, text or token ids
 
 
 def _vectors(body: Json) -> Answer:
-    size = body.get("dimensions") or 4
+    size = min(int(body.get("dimensions") or 4), 4096)
     data = [
         {"object": "embedding", "index": i, "embedding": [float(len(text))] + [0.0] * (size - 1)}
         for i, text in enumerate(_inputs(body))

@@ -46,7 +46,11 @@ class App:
 
     def __init__(self, brain: Brain) -> None:
         endpoints = [(route, Endpoint(brain, route)) for route in ROUTES]
-        self._plain = {(route.method, route.path): endpoint for route, endpoint in endpoints}
+        self._plain = {
+            (route.method, route.path): endpoint
+            for route, endpoint in endpoints
+            if "{" not in route.path
+        }
         right = [
             StarletteRoute(route.path, endpoint, methods=[route.method])
             for route, endpoint in endpoints

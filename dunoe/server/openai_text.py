@@ -6,11 +6,11 @@ from pydantic import Field
 
 from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Generation, Json
-from dunoe.errors import Language, Problem
+from dunoe.errors import BadRequest, Language, Problem, Text
 from dunoe.server import problems
 from dunoe.server.answer import Answer
 from dunoe.server.jsontext import oneline
-from dunoe.server.openai import Sampling, Value, options_of, texts, usage_json
+from dunoe.server.openai import Sampling, Value, format_of, options_of, texts, usage_json
 
 
 class CompletionBody(Sampling):
@@ -23,7 +23,13 @@ class CompletionBody(Sampling):
 
 
 def decode_completion(body: CompletionBody, raw: Json) -> list[Generation]:
-    """One request a prompt."""
+    """One request a prompt; raise BadRequest when there is none."""
+    if not body.prompt and body.prompt != "":
+        raise BadRequest(
+            Text("prompt가 비어 있습니다", "prompt is an empty list"),
+            Text("글이나 토큰 번호를 하나 이상 보내세요.", "send a text, or some token ids."),
+            param="prompt",
+        )
     options = options_of(raw)
     return [
         Generation(
@@ -32,6 +38,7 @@ def decode_completion(body: CompletionBody, raw: Json) -> list[Generation]:
             suffix=body.suffix or "",
             stream=bool(body.stream),
             options=options,
+            format=format_of(body.response_format),
             logprobs=body.logprobs,
             n=body.n or 1,
         )

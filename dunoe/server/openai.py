@@ -1,4 +1,4 @@
-"""What the OpenAI routes share: sampling options, texts, usage."""
+"""What the OpenAI routes share: sampling options, forms, texts, usage."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from pydantic import Field
 
 from dunoe.engines.events import Usage
 from dunoe.engines.request import Json
+from dunoe.errors import BadRequest, Text
 from dunoe.server.body import Body
 
 Value = Any  # Any: JSON
@@ -32,6 +33,7 @@ class Sampling(Body):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: dict[str, float] | list[Value] | None = None
+    response_format: Json | None = None
 
 
 _STRUCTURE = frozenset(
@@ -49,6 +51,28 @@ def options_of(raw: Json) -> Json:
     if (stop := raw.get("stop")) is not None:
         options["stop"] = [stop] if isinstance(stop, str) else stop
     return options
+
+
+def format_of(given: Json | None) -> Json | None:
+    """The form that was asked for, None for free text; raises BadRequest."""
+    kind = given.get("type") if given else None
+    if kind in (None, "text"):
+        return None
+    if kind == "json_object" or (kind == "json_schema" and _has_schema(given or {})):
+        return given
+    raise BadRequest(
+        Text("response_format을 이해할 수 없습니다", "response_format cannot be understood"),
+        Text(
+            'type은 "text", "json_object", "json_schema"(json_schema.schema 포함) 중 하나입니다.',
+            'its type is "text", "json_object" or "json_schema" (with json_schema.schema).',
+        ),
+        param="response_format",
+    )
+
+
+def _has_schema(given: Json) -> bool:
+    named = given.get("json_schema")
+    return isinstance(named, dict) and isinstance(named.get("schema"), dict)
 
 
 def texts(given: str | list[str] | list[int] | list[list[int]]) -> list[str | list[int]]:

@@ -7,12 +7,12 @@ from pydantic import Field
 
 from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Generation, Json
-from dunoe.errors import BadRequest, Language, Problem, Text
+from dunoe.errors import Language, Problem
 from dunoe.server import problems
 from dunoe.server.answer import Answer, Choice
 from dunoe.server.body import Body
 from dunoe.server.jsontext import oneline
-from dunoe.server.openai import Sampling, options_of, usage_json
+from dunoe.server.openai import Sampling, format_of, options_of, usage_json
 
 
 class Message(Body):
@@ -30,7 +30,6 @@ class ChatBody(Sampling):
     max_completion_tokens: int | None = Field(None, ge=-1)
     tools: list[Json] | None = None
     tool_choice: str | Json | None = None
-    response_format: Json | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
     reasoning_effort: str | None = None
@@ -49,32 +48,11 @@ def decode_chat(body: ChatBody, raw: Json) -> Generation:
         options=options,
         tools=body.tools or [],
         tool_choice=body.tool_choice,
-        format=_format(body.response_format),
+        format=format_of(body.response_format),
         logprobs=logprobs,
         n=body.n or 1,
         think=_think(body.reasoning_effort),
     )
-
-
-def _format(given: Json | None) -> Json | None:
-    kind = given.get("type") if given else None
-    if kind in (None, "text"):
-        return None
-    if kind == "json_object" or (kind == "json_schema" and _has_schema(given or {})):
-        return given
-    raise BadRequest(
-        Text("response_format을 이해할 수 없습니다", "response_format cannot be understood"),
-        Text(
-            'type은 "text", "json_object", "json_schema"(json_schema.schema 포함) 중 하나입니다.',
-            'its type is "text", "json_object" or "json_schema" (with json_schema.schema).',
-        ),
-        param="response_format",
-    )
-
-
-def _has_schema(given: Json) -> bool:
-    named = given.get("json_schema")
-    return isinstance(named, dict) and isinstance(named.get("schema"), dict)
 
 
 def _think(effort: str | None) -> bool | str | None:

@@ -19,6 +19,7 @@ class EmbeddingBody(Body):
     input: str | list[str] | list[int] | list[list[int]]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(None, ge=1)
+    truncate_prompt_tokens: int | None = Field(None, description="-1: cut what is too long (vLLM)")
 
 
 class RerankBody(Body):
@@ -33,7 +34,8 @@ class RerankBody(Body):
 
 def decode_embedding(body: EmbeddingBody) -> Embedding:
     """The request behind an embedding body."""
-    return Embedding(texts(body.input), dimensions=body.dimensions)
+    is_cut = body.truncate_prompt_tokens == -1
+    return Embedding(texts(body.input), dimensions=body.dimensions, truncate=is_cut)
 
 
 def decode_rerank(body: RerankBody) -> Reranking:

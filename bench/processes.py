@@ -48,7 +48,7 @@ def dunoe(home: Path, upstream_port: int) -> Iterator[tuple[int, str, int]]:
 
 @contextmanager
 def started(home: Path, config: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """`dunoe serve`, listening."""
+    """`dunoe serve`, once it has answered."""
     command = [
         sys.executable,
         "-m",
@@ -61,6 +61,7 @@ def started(home: Path, config: Path, port: int) -> Iterator[subprocess.Popen[by
     ]
     with _running(command, stdout=subprocess.DEVNULL, env={"DUNOE_HOME": str(home)}) as process:
         wait_for(port, process)
+        urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S).close()
         yield process
 
 
@@ -108,7 +109,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise ChildProcessError(f"{process.args} ended with {process.returncode}")
+            raise ChildProcessError(f"{process.args!r} ended with {process.returncode}")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

@@ -173,12 +173,12 @@ async def test_who_leaves_after_the_grant_but_before_running_gives_the_slot_back
     assert stage.seats(REMOTE) == ("ready", 0, 0)
 
 
-async def test_who_leaves_before_the_grant_is_not_granted(stage: Stage) -> None:
-    """Cancelled and granted in the same turn of the loop, in this order."""
+async def test_a_grant_to_one_who_is_just_leaving_goes_to_the_next(stage: Stage) -> None:
+    """The first gives its slot to the second, who is cancelled already and has not run since."""
     first, second = await stage.caller(REMOTE), await stage.caller(REMOTE)
     third = await stage.caller(REMOTE)
-    second.scope.cancel()
     first.scope.cancel()
+    second.scope.cancel()
     await third.has_it.wait()
     assert not second.has_it.is_set()
     assert stage.seats(REMOTE) == ("ready", 1, 0)
@@ -304,6 +304,7 @@ async def test_a_full_queue_says_when_to_come_back(stage: Stage) -> None:
     assert refused.problem.retry_after_s == 5
     assert refused.problem.code == "queue_full"
     assert stage.runner.waiting == 4
+    assert len(stage.runner._waiters) == 4  # who is refused leaves nothing behind
 
 
 async def test_who_waits_too_long_is_told() -> None:

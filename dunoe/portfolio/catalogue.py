@@ -5,12 +5,14 @@ win over files, files over engines. Roles and aliases are further names for the 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from dunoe.errors import NotFound, Text, Unavailable
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, ROLES, EngineSettings, ModelSettings, Settings
-from dunoe.weights.header import Header
+from dunoe.weights.header import BadModelFile, Header, read_header
 from dunoe.weights.shelf import Shelf
 
 OUR_CARD = "card"
@@ -133,6 +135,9 @@ class Catalogue:
 
     @staticmethod
     def _embedded(name: str, one: ModelSettings) -> Model:
+        if one.file is not None and one.file.is_file() and "mode" not in one.model_fields_set:
+            mode = _mode_in(one.file, one.file.stat().st_mtime_ns)
+            one = one.model_copy(update={"mode": mode})
         files = [one.file, one.projector, *(adapter.file for adapter in one.adapters)]
         size = sum(file.stat().st_size for file in files if file is not None and file.is_file())
         return Model(name, LLAMA, name, one, one.parallel or 1, one.footprint or size, OUR_CARD)
@@ -144,6 +149,15 @@ def mode_of(header: Header) -> Mode:
     if pooling is None:
         return "chat"
     return "rerank" if pooling == POOLING_RANK else "embedding"
+
+
+@lru_cache(maxsize=64)
+def _mode_in(file: Path, mtime_ns: int) -> Mode:
+    """What a file of the settings is for; one that cannot be read says so when it is loaded."""
+    try:
+        return mode_of(read_header(file))
+    except BadModelFile:
+        return "chat"
 
 
 def _card_of(name: str, engine: EngineSettings) -> str | None:

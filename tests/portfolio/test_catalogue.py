@@ -130,3 +130,15 @@ def test_a_pulled_file_says_itself_what_it_is_for(
     found = catalogue(tmp_path, '[models.tiny]\nfile = "tiny.gguf"\n')
     for mode in modes:
         assert found.find(mode).settings.mode == mode
+
+
+def test_a_file_of_the_settings_says_itself_what_it_is_for(tmp_path: Path, shared: Path) -> None:
+    tiny.embedding_model(tmp_path / "e.gguf")
+    tiny.rerank_model(tmp_path / "r.gguf")
+    house = catalogue(
+        tmp_path,
+        '[models.e]\nfile = "e.gguf"\n[models.r]\nfile = "r.gguf"\n'
+        '[models.told]\nfile = "e.gguf"\nmode = "chat"\n[models.broken]\nfile = "tiny.gguf"\n',
+    )
+    modes = {model.name: model.settings.mode for model in house.models()}
+    assert modes == {"e": "embedding", "r": "rerank", "told": "chat", "broken": "chat"}

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import ceil
 
 import uvicorn
@@ -46,6 +46,11 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """None while it serves: `signals` holds longer than that."""
+        yield
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
         """Stop on SIGINT and SIGTERM without dying of them afterwards."""
         loop = asyncio.get_running_loop()
         caught = (signal.SIGINT, signal.SIGTERM)
@@ -72,9 +77,12 @@ async def _serve(
     settings: Settings, door: socket.socket, listening: Callable[[Brain, int], None]
 ) -> None:
     log_requests()
-    async with open_brain(settings) as brain:
-        port: int = door.getsockname()[1]
-        await server_of(brain, lambda: listening(brain, port)).serve([door])
+    port: int = door.getsockname()[1]
+    with ExitStack() as held:
+        async with open_brain(settings) as brain:
+            server = server_of(brain, lambda: listening(brain, port))
+            held.enter_context(server.signals())  # a second signal must not cut the closing short
+            await server.serve([door])
 
 
 def server_of(brain: Brain, listening: Callable[[], None]) -> Server:

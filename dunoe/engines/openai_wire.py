@@ -35,6 +35,7 @@ BROKEN = frozenset({"abort", "error", "cancelled"})  # vLLM and others: the answ
 def body(name: str, ask: Generation) -> Json:
     """The JSON of `/v1/chat/completions` or `/v1/completions`."""
     body = dict(ask.options)
+    body.pop("n", None)  # some dialect's unknown option must not ask for more than was counted
     body["model"] = name
     body["stream"] = ask.stream
     if ask.stream:

@@ -187,3 +187,13 @@ async def test_who_waits_too_long_is_told(tmp_path: Path, dialect: Dialect, stre
         assert got.status == 503 and int(got.headers["Retry-After"]) >= 1
         assert "did not become free in time" in dialect.message(got.json)
         await until(lambda: house.brain.runner.waiting == 0)
+
+
+async def test_no_option_asks_an_engine_for_more_answers_than_we_count(
+    house: Served, fake: FakeEngine
+) -> None:
+    body = LEAST["/api/chat"] | {"options": {"n": 2**31, "stream": True, "model": "other"}}
+    got = await call(house, "POST", "/api/chat", orjson.dumps(body))
+    assert got.status == 200
+    asked = fake.at("/v1/chat/completions")[-1].body
+    assert "n" not in asked and not asked["stream"] and asked["model"] == "tiny"

@@ -267,7 +267,7 @@ REAL = """
 [models.tiny]
 file = "tiny.gguf"
 parallel = 4
-context = 256
+context = 64
 [models.vectors]
 file = "vectors.gguf"
 mode = "embedding"

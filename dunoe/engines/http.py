@@ -18,6 +18,7 @@ from dunoe.settings import EngineSettings, TimeoutSettings
 LINE_LIMIT = 16 * 2**20  # bytes; no honest line of a stream is longer
 REFUSAL_LIMIT = 64 * 2**10  # bytes of an error page that we read
 STALE_S = 1.0  # a connection that was closed while idle fails sooner than this
+IDLE_S = 4.0  # llama.cpp closes what was idle for 5 s; two at once would outlast our second try
 HEADERS = {
     "User-Agent": "dunoe",
     "Content-Type": "application/json",
@@ -154,7 +155,7 @@ class Upstream:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(connect=self.timeouts.connect_s),

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from math import ceil
 
 import uvicorn
@@ -15,6 +16,7 @@ import uvloop
 from dunoe.errors import Misconfigured, Text
 from dunoe.server.app import App
 from dunoe.server.brain import Brain, open_brain
+from dunoe.server.head import Http
 from dunoe.settings import Settings
 
 _LAST_WORDS_S = 5  # for a caller who does not read what a stop has to say
@@ -90,7 +92,7 @@ def server_of(brain: Brain, listening: Callable[[], None]) -> Server:
     config = uvicorn.Config(
         App(brain),
         loop="none",
-        http="httptools",
+        http=partial(Http, head_s=brain.settings.timeouts.body_s),  # type: ignore[arg-type]  # makes one
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,18 +1,21 @@
 """Bodies that are too large, too slow or no JSON, and queues that are full: each has an answer."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import orjson
 import pytest
+from anyio.abc import SocketStream
 
 from dunoe.engines.request import Json
 from dunoe.server.app import ROUTES
 from dunoe.server.endpoint import Route
+from dunoe.server.head import HEAD_LIMIT
 from tests.fake_engine import FakeEngine
 from tests.fake_wire import Turn
-from tests.served import Served, asking, served, some_of, until
+from tests.served import PATIENCE_S, Served, asking, served, some_of, until
 from tests.server.dialects import CHAT, DIALECTS, THREE, Dialect, ask, call, fake_models
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +107,40 @@ async def test_a_body_that_does_not_come_is_not_waited_for(house: Served, dialec
         with anyio.fail_after(10), pytest.raises(anyio.EndOfStream):
             while True:
                 await stream.receive()
+
+
+async def closed(stream: SocketStream) -> bytes:
+    """All that comes before the other side hangs up."""
+    told = b""
+    with anyio.fail_after(PATIENCE_S), suppress(anyio.BrokenResourceError):
+        async for piece in stream:
+            told += piece
+    return told
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nX-Slow: "])
+async def test_a_head_that_does_not_come_is_not_waited_for(house: Served, said: bytes) -> None:
+    async with await anyio.connect_tcp("127.0.0.1", house.port) as stream:
+        await stream.send(said)
+        assert await closed(stream) == b""
+    async with await anyio.connect_tcp("127.0.0.1", house.port) as stream:
+        await stream.send(ALIVE)  # neither is the second one, on a connection that was honest
+        await some_of(stream, b'"status":"ok"')
+        await stream.send(b"GET /he")
+        assert await closed(stream) == b""
+
+
+@pytest.mark.parametrize("piece", [b"x" * 0x10000, b"X: y\r\n" * 0x2000])
+async def test_headers_without_end_are_not_gathered(tmp_path: Path, piece: bytes) -> None:
+    async with (
+        served(tmp_path, "") as house,  # it would wait a minute for the rest
+        await anyio.connect_tcp("127.0.0.1", house.port) as stream,
+    ):
+        with suppress(anyio.BrokenResourceError):
+            await stream.send(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Bomb: ")
+            for _ in range(HEAD_LIMIT // len(piece) + 2):
+                await stream.send(piece)
+        assert b"200 OK" not in await closed(stream)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from dunoe import machine
 from dunoe.cli.client import Client, Json, NoServer
 from dunoe.cli.pull import pull
 from dunoe.cli.terminal import (
+    MODES,
     AsJson,
     ConfigFile,
     Yes,
@@ -103,7 +104,7 @@ def _row(one: Json) -> list[str]:
     return [
         one["name"],
         one["engine"],
-        one["mode"],
+        said(MODES[one["mode"]]),
         " ".join(one["roles"]) or "-",
         decimal(one["footprint"]) if one["footprint"] else "-",
         said(_STATES.get(state, Text(state, state))),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
@@ -25,6 +24,7 @@ from dunoe.cli.terminal import (
     ConfigFile,
     Yes,
     confirm,
+    console,
     one_line,
     print_json,
     said,
@@ -132,7 +132,7 @@ def _to_the_end(work: Coroutine[None, None, Result]) -> Result:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        Console(stderr=True).print(
+        console(stderr=True).print(
             said(
                 Text(
                     "멈췄습니다. 같은 명령을 다시 실행하면 이어받습니다.",
@@ -148,15 +148,15 @@ class _Bar:
     """A progress bar on a terminal's stderr, nothing where nobody looks."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        stderr = console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
+            console=stderr,
+            disable=not stderr.is_terminal,
         )
         self._task: TaskID | None = None
         self._doing = ""

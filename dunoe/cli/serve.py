@@ -1,12 +1,17 @@
 """`dunoe serve`: start the server, and say where it is, what it found and what to do next."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.filesize import decimal
+from rich.text import Text as Line
 
-from dunoe.cli.terminal import ConfigFile, console, print_table, said, say, settings_from
+from dunoe.cli.terminal import MODES, ConfigFile, console, print_table, said, say, settings_from
 from dunoe.errors import Text
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.suggest import suggest
@@ -17,11 +22,6 @@ from dunoe.version import VERSION
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-MODES = {
-    "chat": Text("대화", "chat"),
-    "embedding": Text("임베딩", "embedding"),
-    "rerank": Text("재정렬", "rerank"),
-}
 COLUMNS = (
     Text("모델", "model"),
     Text("엔진", "engine"),
@@ -49,8 +49,7 @@ def _greet(brain: Brain, port: int) -> None:
     host = brain.settings.server.host
     here = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     url = f"http://{f'[{here}]' if ':' in here else here}:{port}"
-    out = console()
-    out.print(f"[bold]두뇌 dunoe[/bold] {VERSION}  [link={url}]{url}[/link]", highlight=False)
+    console().print(Line.assemble(("두뇌 dunoe", "bold"), f" {VERSION}  ", (url, f"link {url}")))
     if not is_loopback(host):
         say(
             Text(
@@ -84,7 +83,21 @@ def _greet(brain: Brain, port: int) -> None:
                 f"Next: fetch one that fits this machine ({size}).\n  dunoe models pull {first.source}",
             )
         )
+    if (way := way_to_the_command()) is not None:
+        say(way)
     say(Text("멈추려면 Ctrl-C.", "Ctrl-C stops it."))
+
+
+def way_to_the_command() -> Text | None:
+    """How a new terminal finds `dunoe`; None where it does, or where we run in no environment of our own."""
+    activate = Path(sys.executable).with_name("activate")
+    if shutil.which("dunoe") is not None or not activate.is_file():
+        return None
+    order = shlex.quote(str(activate))
+    return Text(
+        f"새 터미널에서 dunoe 명령을 쓰려면 먼저: . {order}",
+        f"For the dunoe command in a new terminal, first: . {order}",
+    )
 
 
 def _rows(models: Sequence[Model]) -> list[list[str]]:

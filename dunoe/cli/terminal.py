@@ -27,6 +27,11 @@ ConfigFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="JSON으로 출력 · print JSON")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="묻지 않고 진행 · do not ask")]
 
+MODES = {
+    "chat": Text("대화", "chat"),
+    "embedding": Text("임베딩", "embedding"),
+    "rerank": Text("재정렬", "rerank"),
+}
 _PIPED_WIDTH = 200  # columns for a program that reads us; a name must not be cut to fit 80
 
 _language: ContextVar[Language] = ContextVar("language")
@@ -54,7 +59,7 @@ def said(text: Text) -> str:
 
 def say(text: Text) -> None:
     """One line of result."""
-    console().print(said(text), markup=False, highlight=False, soft_wrap=True)
+    console().print(said(text), soft_wrap=True)
 
 
 def complain(problem: Problem) -> None:
@@ -80,9 +85,10 @@ def harmless(text: str) -> str:
 _STEERING = dict.fromkeys([*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)])
 
 
-def console() -> Console:
-    """Standard output with colours where it is a terminal."""
-    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+def console(*, stderr: bool = False) -> Console:
+    """Standard output (or error) with colours where it is a terminal; [text] is text there, never markup."""
+    width = None if stderr or sys.stdout.isatty() else _PIPED_WIDTH
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
 def print_json(found: object) -> None:

@@ -51,6 +51,14 @@ def test_a_revoked_key_is_listed_as_such(typed: Callable[..., Said]) -> None:
     assert "폐기됨" in typed("keys", "list").out
 
 
+def test_a_name_is_printed_as_it_is_and_never_as_markup(typed: Callable[..., Said]) -> None:
+    for name in ("[/x]", "[red]", ":smile:"):
+        typed("keys", "add", name)
+    table = typed("keys", "list")
+    assert (table.code, table.err) == (0, "")
+    assert [line.split()[0] for line in table.out.splitlines()[1:]] == ["[/x]", "[red]", ":smile:"]
+
+
 def test_no_keys_is_said_with_the_way_to_one(typed: Callable[..., Said]) -> None:
     assert "dunoe keys add" in typed("keys", "list").out
 

@@ -33,6 +33,7 @@ def test_without_a_server_files_and_settings_are_listed(
     table = typed("models", "list").out
     assert "brain" in table
     assert "llama.cpp" in table
+    assert "대화" in table
 
 
 def test_a_broken_file_is_listed_with_what_is_wrong(typed: Callable[..., Said], home: Path) -> None:

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
+
+from dunoe.cli.serve import way_to_the_command
 from tests.cli.conftest import Said
 from tests.program import environment
 
@@ -66,6 +69,30 @@ def test_it_tells_its_models_and_what_is_next(home: Path, tiny_chat: Path) -> No
             ["vectors", "llama.cpp", "임베딩"],
         ]
         assert "dunoe chat" in said
+
+
+def test_any_address_and_any_name_can_be_greeted(home: Path, tiny_chat: Path) -> None:
+    home.mkdir()
+    (home / "dunoe.toml").write_text(f'[models."a[/b]"]\nfile = "{tiny_chat}"\n')
+    with serving(home, "--host", "::1") as process:
+        said = greeting(process)
+    assert "http://[::1]:" in said
+    assert "a[/b]" in said
+
+
+def test_where_the_command_is_not_found_it_is_said_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my env" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "activate").touch()
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    hint = way_to_the_command()
+    assert hint is not None
+    assert f". '{folder}/activate'" in hint.ko
+    (tmp_path / "dunoe").touch(0o755)
+    assert way_to_the_command() is None
 
 
 def test_a_taken_port_is_two_lines(typed: Callable[..., Said]) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dunoe.errors import Language
+from dunoe.errors import Language, Text
 from dunoe.toml_file import TomlFile
 
 
@@ -38,6 +38,17 @@ def add_environment(file: TomlFile, env: Mapping[str, str]) -> None:
         if value := env.get(name):
             is_number = name == "QDRANT_PORT" and value.isdecimal()
             file.add(at, int(value) if is_number else value, name)
+
+
+def in_vain(env: Mapping[str, str]) -> dict[str, Text]:
+    """Names that are set and change nothing, and why."""
+    if env.get("OLLAMA_BASE_URL"):
+        return {}
+    why = Text(
+        "OLLAMA_BASE_URL이 설정되지 않아 쓰이지 않습니다", "ignored: OLLAMA_BASE_URL is not set"
+    )
+    names = ("OLLAMA_MODEL", "OLLAMA_MODEL_LIGHT", "OLLAMA_AUTH_HEADER")
+    return {name: why for name in names if env.get(name)}
 
 
 def _add_ollama(file: TomlFile, url: str, env: Mapping[str, str]) -> None:

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from dunoe.environment import add_environment, home_folder, language
+from dunoe.environment import add_environment, home_folder, in_vain, language
 from dunoe.errors import Language, Misconfigured, Text
 from dunoe.toml_file import Refused, TomlFile
 
 Role = Literal["brain", "search", "coder", "router"]
 ROLES: tuple[Role, ...] = ("brain", "search", "coder", "router")
+RESERVED = (*ROLES, "default")  # names that mean another model, so none may be called so
 LLAMA = "llama.cpp"  # the name of the embedded engine, reserved
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
@@ -50,6 +51,18 @@ def read_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def read_database(value: str) -> str:
+    """The same URL; raises `Refused` for a database that we do not speak."""
+    if not re.match(r"(sqlite|postgres(ql)?)(\+\w+)?://", value):
+        raise Refused(
+            Text(
+                "sqlite:/// 또는 postgresql://로 시작해야 합니다",
+                "must begin with sqlite:/// or postgresql://",
+            )
+        )
+    return value
+
+
 Size = Annotated[int, BeforeValidator(read_size), Field(ge=0)]
 Network = IPv4Network | IPv6Network
 
@@ -74,7 +87,7 @@ Networks = tuple[Annotated[Network, BeforeValidator(read_network)], ...]
 class _Table(BaseModel):
     """One table of the file. Unknown keys are refused, so a typo is an error and not a default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Adapter(_Table):
@@ -191,7 +204,7 @@ class HubSettings(_Table):
 class StoreSettings(_Table):
     """Where keys, usage and the catalogue are kept."""
 
-    url: str | None = Field(
+    url: Annotated[str, AfterValidator(read_database)] | None = Field(
         None, description="a database URL; default: one SQLite file in the home"
     )
 
@@ -219,11 +232,13 @@ class Settings(Told):
     """Everything dunoe was told. `home` is absolute; so is every path.
 
     source: the file. unset: variables that an `env:NAME` names and nobody set, by the key that names them.
+    doubts: variables that are set in vain, and why.
     """
 
     home: Path = Path()
     source: Path | None = None
     unset: dict[str, str] = {}
+    doubts: dict[str, Text] = {}
 
     @property
     def database_url(self) -> str:
@@ -287,6 +302,7 @@ class _Check:
     def __init__(self, file: TomlFile, folder: Path, env: Mapping[str, str]) -> None:
         self.file, self.folder, self.env = file, folder, env
         self.unset: dict[str, str] = {}
+        self.doubts = in_vain(env)
 
     def settled(self, settings: Settings) -> Settings:
         """The same settings with absolute paths and secrets filled in; raise `Misconfigured`."""
@@ -305,7 +321,13 @@ class _Check:
         hub = settings.hub.model_copy(update={"token": token})
         self.names(settings)
         return settings.model_copy(
-            update={"models": models, "engines": engines, "hub": hub, "unset": self.unset}
+            update={
+                "models": models,
+                "engines": engines,
+                "hub": hub,
+                "unset": self.unset,
+                "doubts": self.doubts,
+            }
         )
 
     def model(self, name: str, model: ModelSettings, settings: Settings) -> ModelSettings:
@@ -375,31 +397,51 @@ class _Check:
         return self.env.get(name) or None
 
     def names(self, settings: Settings) -> None:
+        """Every name means one model, and every name that is used means one at all."""
         known: set[str] = set()
         for name, model in settings.models.items():
-            for spelled in (name, *model.aliases):
-                if spelled in known or spelled in ROLES:
-                    raise self.file.wrong(
-                        ("models", name),
-                        Text(
-                            f"이름 '{spelled}'이(가) 겹칩니다",
-                            f"the name '{spelled}' is taken twice",
-                        ),
-                        Text(
-                            "모델, 별칭, 역할(brain·search·coder·router)의 이름은 서로 달라야 합니다.",
-                            "models, aliases and roles (brain, search, coder, router) need different names.",
-                        ),
-                    )
-                known.add(spelled)
+            self.new_name(("models", name), name, known)
+            for alias in model.aliases:
+                self.new_name(("models", name, "aliases"), alias, known)
+        wanted: list[tuple[tuple[str, ...], str]]
         wanted = [(("roles", str(role)), name) for role, name in settings.roles.items()]
-        if settings.server.default is not None and settings.server.default not in ROLES:
-            wanted.append((("server", "default"), settings.server.default))
+        wanted += [
+            (at, name)
+            for at, name in (
+                (("server", "default"), settings.server.default),
+                (("embedding_model",), settings.embedding_model),
+            )
+            if name is not None and name not in ROLES
+        ]
         files = settings.models_folder.glob("*.gguf")
         pulled = {_PART.sub("", file.stem) for file in files}  # a model in parts has one name
         discovers = any(engine.discover for engine in settings.engines.values())
         for at, name in wanted:
             if name not in known and name not in pulled and not discovers:
-                raise self.unknown(at, name, known)
+                refused = self.unknown(at, name, known)
+                if at != ("embedding_model",) or at not in self.file.origins:
+                    raise refused
+                # EMBEDDING_MODEL may be meant for another program: nothing to die of
+                self.doubts[self.file.origins[at]] = refused.message
+
+    def new_name(self, at: tuple[str, ...], name: str, known: set[str]) -> None:
+        """Add a model's name to those that are known; raise `Misconfigured` where it will not do."""
+        if not name:
+            raise self.file.wrong(
+                at,
+                Text("모델의 이름이 비어 있습니다", "an empty name is no model's name"),
+                Text('["이름"]처럼 따옴표 안에 이름을 쓰세요.', 'write a name in the "quotes".'),
+            )
+        if name in known or name in RESERVED:
+            raise self.file.wrong(
+                at,
+                Text(f"이름 '{name}'이(가) 겹칩니다", f"the name '{name}' is taken twice"),
+                Text(
+                    "모델과 별칭의 이름은 서로 다르고, 역할(brain·search·coder·router)이나 default가 아니어야 합니다.",
+                    "models and aliases need names of their own: no role's (brain, search, coder, router), not default.",
+                ),
+            )
+        known.add(name)
 
     def unknown(self, at: tuple[str, ...], name: str, known: set[str]) -> Misconfigured:
         names = ", ".join(sorted(known)) or "-"

@@ -34,6 +34,7 @@ _SAID: dict[
     "int_type": _WHOLE,
     "int_from_float": _WHOLE,
     "float_type": _NUMBER,
+    "finite_number": Text("유한한 숫자여야 합니다", "must be a finite number"),
     "bool_type": Text(
         "따옴표 없는 true 또는 false여야 합니다", "must be true or false, without quotes"
     ),
@@ -123,7 +124,7 @@ class TomlFile:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # Windows editors begin a file with a mark
     except OSError as exc:
         raise Misconfigured(
             Text(

@@ -61,10 +61,19 @@ def refusal(tmp_path: Path, text: str, **environ: str) -> Misconfigured:
         ("[models.brain]\nfile = 'dunoe.toml'", 1, "'brain'이(가) 겹칩니다", "taken twice"),
         (
             "[models.a]\nfile = 'dunoe.toml'\n[models.b]\nfile = 'dunoe.toml'\naliases = ['a']",
-            3,
+            5,
             "'a'이(가) 겹칩니다",
             "taken twice",
         ),
+        ("[models.default]\nfile = 'dunoe.toml'", 1, "'default'이(가) 겹칩니다", "taken twice"),
+        ("[models.a]\nfile = 'dunoe.toml'\naliases = ['default']", 3, "겹칩니다", "taken twice"),
+        ("[models.'']\nfile = 'dunoe.toml'", 1, "이름이 비어", "empty name"),
+        ("[models.a]\nfile = 'dunoe.toml'\naliases = ['']", 3, "이름이 비어", "empty name"),
+        ("[server]\nping_s = inf", 2, "유한한 숫자", "finite"),
+        ("[timeouts]\nload_s = nan", 2, "유한한 숫자", "finite"),
+        ("embedding_model = 'a'", 1, "모델 'a'이(가) 설정에 없습니다", "no model 'a'"),
+        ("[store]\nurl = 'mysql://a/b'", 2, "sqlite:///", "postgresql://"),
+        ("[store]\nurl = 'dunoe.db'", 2, "sqlite:///", "postgresql://"),
         ("[server\nport = 1", 1, "TOML 문법", "not TOML"),
         ("home = '/elsewhere'", 1, "'home': 모르는", "unknown setting"),
     ],
@@ -104,6 +113,31 @@ def test_a_bad_environment_name_is_called_by_its_name(
     tmp_path: Path, environ: dict[str, str], said: str
 ) -> None:
     assert refusal(tmp_path, "", **environ).message.en.startswith(said)
+
+
+def test_a_byte_order_mark_at_the_start_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "dunoe.toml").write_text("[server]\nport = 1", "utf-8-sig")
+    assert load(tmp_path / "dunoe.toml", environ={}).server.port == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite:////a/b.db", "postgres://a/b", "postgresql+psycopg://a/b"])
+def test_databases_that_we_speak_are_taken(tmp_path: Path, url: str) -> None:
+    assert loaded(tmp_path, f'[store]\nurl = "{url}"').database_url == url
+
+
+def test_an_embedding_model_may_be_a_role_or_one_that_an_engine_lists(tmp_path: Path) -> None:
+    assert loaded(tmp_path, 'embedding_model = "search"').embedding_model == "search"
+    ollama = {"OLLAMA_BASE_URL": "http://x"}
+    assert loaded(tmp_path, 'embedding_model = "bge-m3"', **ollama).embedding_model == "bge-m3"
+
+
+def test_what_the_environment_says_in_vain_is_kept_with_the_reason(tmp_path: Path) -> None:
+    doubts = loaded(tmp_path, OLLAMA_MODEL="a", EMBEDDING_MODEL="bge-m3").doubts
+    assert set(doubts) == {"OLLAMA_MODEL", "EMBEDDING_MODEL"}
+    assert "OLLAMA_BASE_URL" in doubts["OLLAMA_MODEL"].ko
+    assert "bge-m3" in doubts["EMBEDDING_MODEL"].en
+    ollama = {"OLLAMA_BASE_URL": "http://x", "OLLAMA_MODEL": "a", "EMBEDDING_MODEL": "bge-m3"}
+    assert loaded(tmp_path, **ollama).doubts == {}
 
 
 def test_options_win_over_the_file_and_answer_for_themselves(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typer.exceptions import Abort, TyperException
 from dunoe.errors import BadRequest, Problem, Text
 
 COMMANDS = ("serve", "chat", "models", "keys", "config", "version")
+ROOMS = ("models", "keys", "config")  # commands that only hold further ones
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
@@ -52,8 +53,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the real ones are files
     argv = sys.argv[1:] if arguments is None else arguments
+    if not argv or (len(argv) == 1 and argv[0] in ROOMS):
+        argv = [*argv, "--help"]
     try:
-        sys.exit(app(argv or ["--help"], prog_name="dunoe", standalone_mode=False))
+        sys.exit(app(argv, prog_name="dunoe", standalone_mode=False))
     except Problem as problem:
         _refuse(problem)
     except TyperException as exc:

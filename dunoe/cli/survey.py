@@ -41,6 +41,7 @@ async def survey(settings: Settings) -> list[Finding]:
         )
         for at, name in settings.unset.items()
     ]
+    found += [Finding(name, False, why) for name, why in settings.doubts.items()]
     if not is_loopback(settings.server.host):
         found.append(_open_door(settings))
     if not found:

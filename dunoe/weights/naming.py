@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from dunoe.errors import BadRequest, Text
+from dunoe.settings import RESERVED
 
 SUFFIX = ".gguf"
 NAME_LIMIT = 180  # bytes; a file name has 255, and parts and endings need some of them
@@ -16,12 +17,22 @@ _PART = re.compile(r"(?P<model>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})")
 def checked_name(name: str) -> str:
     """A name for a new model, Hangul composed; raises `BadRequest` for one that is none.
 
-    A name that looks like a part's is refused too: it would hide among the parts.
+    A name that looks like a part's is refused too: it would hide among the parts. So is one that means another
+    model, such as a role's: nobody could ever call it.
     """
     composed = unicodedata.normalize("NFC", name)
     is_short = len(composed.encode("utf-8", "replace")) <= NAME_LIMIT
-    if is_short and _NAME.fullmatch(composed) and not _PART.fullmatch(composed):
+    is_free = composed not in RESERVED
+    if is_free and is_short and _NAME.fullmatch(composed) and not _PART.fullmatch(composed):
         return composed
+    if composed in RESERVED:
+        raise BadRequest(
+            Text(
+                f"'{composed}'은(는) 다른 모델을 가리키는 이름입니다",
+                f"'{composed}' is a name that stands for another model",
+            ),
+            Text("다른 이름을 고르세요.", "choose another name."),
+        )
     raise BadRequest(
         Text(f"모델 이름으로 쓸 수 없습니다: {name[:80]!r}", f"not a model's name: {name[:80]!r}"),
         Text(

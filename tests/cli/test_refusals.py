@@ -18,7 +18,7 @@ MODEL = "[models.a]\nfile = 'dunoe.toml'\n"
         ("[models.a]\n\ncontext = 'many'", 3, "정수여야 합니다"),
         ("[models.a]\nfile = 'missing.gguf'", 2, "파일이 없습니다"),
         (f"{MODEL}[models.a]\nfile = 'b.gguf'", 3, "같은 이름이 두 번"),
-        (f"{MODEL}[models.b]\nfile = 'dunoe.toml'\naliases = ['a']", 3, "이름 'a'이(가) 겹칩니다"),
+        (f"{MODEL}[models.b]\nfile = 'dunoe.toml'\naliases = ['a']", 5, "이름 'a'이(가) 겹칩니다"),
         (f"{MODEL}[roles]\nbrian = 'a'", 4, "'roles.brian'"),
         (f"{MODEL}[roles]\nbrain = 'b'", 4, "모델 'b'이(가) 설정에 없습니다"),
     ],
@@ -60,7 +60,6 @@ def test_a_missing_settings_file_is_refused(typed: Callable[..., Said]) -> None:
         (("sreve",), "sreve"),
         (("serve", "--prot", "1"), "--prot"),
         (("serve", "--port", "eleven"), "--port"),
-        (("keys",), "dunoe keys --help"),
         (("keys", "add"), "NAME"),
         (("keys", "add", "a", "--scope", "all"), "'infer', 'library', 'admin'"),
     ],
@@ -92,6 +91,13 @@ def test_nothing_typed_shows_the_commands(typed: Callable[..., Said]) -> None:
     assert done.code == 0
     for command in ("serve", "chat", "models", "keys", "config", "version"):
         assert re.search(rf"^  {command} +\S.* · \S", done.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("room", ["models", "keys", "config"])
+def test_a_room_without_an_order_shows_its_commands(typed: Callable[..., Said], room: str) -> None:
+    done = typed(room)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == typed(room, "--help").out
 
 
 def test_text_from_elsewhere_cannot_steer_the_terminal(typed: Callable[..., Said]) -> None:

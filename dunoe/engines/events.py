@@ -62,10 +62,17 @@ class Usage:
 
 
 @dataclass(slots=True)
+class Reading:
+    """The engine reads the prompt. prompt_tokens: all of it; told before the first piece, by engines that can."""
+
+    prompt_tokens: int
+
+
+@dataclass(slots=True)
 class Extra:
     """Fields of the engine's reply that we do not model (`timings`, `system_fingerprint`, ...)."""
 
     fields: Json
 
 
-Event = Said | Thought | Called | Finished | Usage | Extra
+Event = Said | Thought | Called | Finished | Usage | Reading | Extra

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from math import sqrt
 
-from dunoe.engines.events import Event, Extra, Said, Usage
+from dunoe.engines.events import Event, Extra, Reading, Said, Usage
 from dunoe.engines.openai import OpenAIEngine
 from dunoe.engines.openai_wire import Decoder, body
 from dunoe.engines.request import (
@@ -235,7 +235,7 @@ def _renumbered(events: list[Event], index: int, total: Usage) -> list[Event]:
             total.prefill_s += event.prefill_s
             total.decode_s += event.decode_s
             continue
-        if not isinstance(event, Extra):
+        if not isinstance(event, Extra | Reading):
             event.index = index
         kept.append(event)
     return kept

@@ -10,6 +10,7 @@ from dunoe.engines.events import (
     Extra,
     Finished,
     FinishReason,
+    Reading,
     Said,
     Thought,
     Usage,
@@ -134,6 +135,8 @@ class Decoder:
             else:
                 for choice in choices:
                     self._choice(choice, events)
+            if progress := chunk.get("prompt_progress"):
+                events.append(Reading(progress["total"]))
             if chunk.get("usage"):
                 self._usage = chunk["usage"]
             if news := chunk.keys() - MODELLED:

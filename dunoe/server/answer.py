@@ -11,6 +11,7 @@ from dunoe.engines.events import (
     Extra,
     Finished,
     FinishReason,
+    Reading,
     Said,
     Thought,
     Usage,
@@ -61,6 +62,8 @@ class Answer:
             match event:
                 case Usage():
                     self.usage = event
+                case Reading():
+                    continue  # Usage says it again
                 case Extra():
                     self.extra |= event.fields
                 case _:

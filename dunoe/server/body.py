@@ -1,6 +1,37 @@
-"""What every request body has in common."""
+"""Request bodies: read within limits, parsed, checked."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.types import Message, Receive
+
+from dunoe.engines.request import Json
+from dunoe.errors import BadRequest, Text, TooLarge, TooSlow
+from dunoe.server.call import Left
+
+Value = Any  # Any: JSON
+_DEPTH = 100  # levels of JSON that we take
+_KO = {  # pydantic's words for the mistakes that people make
+    "missing": "꼭 필요합니다",
+    "string_type": "문자열이어야 합니다",
+    "int_type": "정수여야 합니다",
+    "int_parsing": "정수여야 합니다",
+    "int_from_float": "정수여야 합니다",
+    "float_type": "숫자여야 합니다",
+    "float_parsing": "숫자여야 합니다",
+    "finite_number": "유한한 숫자여야 합니다",
+    "bool_type": "true 또는 false여야 합니다",
+    "bool_parsing": "true 또는 false여야 합니다",
+    "list_type": "목록이어야 합니다",
+    "dict_type": "객체여야 합니다",
+    "model_type": "객체여야 합니다",
+    "model_attributes_type": "객체여야 합니다",
+    "too_short": "비어 있을 수 없습니다",
+    "literal_error": "정해진 값 중 하나여야 합니다",
+    "greater_than_equal": "값이 너무 작습니다",
+    "less_than_equal": "값이 너무 큽니다",
+}
 
 
 class Body(BaseModel):
@@ -10,3 +41,129 @@ class Body(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", defer_build=True)
+
+
+async def whole_body(receive: Receive, limit: int) -> bytes:
+    """The body; raise TooLarge when it is over the limit (bytes), Left when the client is gone."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Left
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def parse(body: bytes) -> Json:
+    """The JSON object of a body; raise BadRequest with the place where it breaks."""
+    if not body:
+        raise BadRequest(
+            Text("요청 본문이 비어 있습니다", "missing request body"),
+            Text("JSON 객체를 보내세요.", "send a JSON object."),
+            code="missing_body",
+        )
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        _check_letters(body)
+        raise BadRequest(
+            Text(
+                f"JSON이 아닙니다: {exc.lineno}번째 줄 {exc.colno}번째 글자 ({exc.msg})",
+                f"not JSON: line {exc.lineno} column {exc.colno} ({exc.msg})",
+            ),
+            Text("그 자리의 따옴표와 쉼표를 확인하세요.", "look at the quotes and commas there."),
+            code="invalid_json",
+        ) from exc
+    if not isinstance(found, dict):
+        raise BadRequest(
+            Text("JSON 객체여야 합니다", "the body must be a JSON object"),
+            Text('{"model": …} 꼴로 보내세요.', 'send {"model": …}.'),
+            code="invalid_json",
+        )
+    if body.count(b"[") + body.count(b"{") > _DEPTH and _is_deep(found):
+        raise BadRequest(
+            Text(
+                f"JSON이 {_DEPTH}단계보다 깊습니다",
+                f"the JSON is nested deeper than {_DEPTH} levels",
+            ),
+            Text("중첩을 줄여서 보내세요.", "send it with less nesting."),
+            code="invalid_json",
+        )
+    return found
+
+
+def _check_letters(body: bytes) -> None:
+    """Raise BadRequest with the place of the first byte that is no UTF-8."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as exc:
+        raise BadRequest(
+            Text(
+                f"UTF-8이 아닌 바이트가 있습니다 ({exc.start + 1}번째 바이트)",
+                f"not UTF-8: byte {exc.start + 1}",
+            ),
+            Text("본문을 UTF-8로 보내세요.", "send the body as UTF-8."),
+            code="invalid_json",
+        ) from exc
+
+
+def _is_deep(found: Value) -> bool:
+    """True for what could be read but not written again: orjson writes 254 levels, engines take less."""
+    level = [found]
+    for _ in range(_DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for ones in inner for one in ones if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def check(model: type[BaseModel], raw: Json) -> BaseModel:
+    """The checked body; raise BadRequest naming the first field that is wrong."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_context=False)[0]
+        said = first["msg"]
+        name = ".".join(str(step) for step in first["loc"][:4]) or "body"
+        raise BadRequest(
+            Text(
+                f"'{name}' 값이 맞지 않습니다: {_KO.get(first['type'], said)}", f"'{name}': {said}"
+            ),
+            Text("이 필드의 형식을 확인하세요.", "check the type of this field."),
+            code="invalid_field",
+            param=name,
+        ) from exc
+
+
+def too_large(limit: int) -> TooLarge:
+    """The body is over the limit (bytes)."""
+    return TooLarge(
+        Text(f"요청이 너무 큽니다 (한도 {limit:,}바이트)", f"the request is over {limit:,} bytes"),
+        Text(
+            "설정의 server.body_limit을 올리거나 나누어 보내세요.",
+            "raise server.body_limit or send less.",
+        ),
+        code="body_too_large",
+    )
+
+
+def too_slow(limit_s: float) -> TooSlow:
+    """The body did not arrive in time."""
+    return TooSlow(
+        Text(
+            f"요청 본문이 {limit_s:g}초 안에 다 오지 않았습니다",
+            f"the request body did not arrive within {limit_s:g} s",
+        ),
+        Text(
+            "다시 보내거나 설정의 timeouts.body_s를 늘리세요.",
+            "send it again, or raise timeouts.body_s in the settings.",
+        ),
+        code="body_timeout",
+    )

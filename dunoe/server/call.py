@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
-from dunoe.engines.events import Event, Said, Thought, Usage
+from dunoe.engines.events import Event, Reading, Said, Thought, Usage
 from dunoe.portfolio.model import Model
 from dunoe.store.keys import Key
 
 _ID_LIMIT = 64  # characters of a request id that a caller chose
+
+
+class Left(Exception):
+    """The client has gone."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class Call:
     first: float | None = None
     last: float | None = None
     pieces: int = 0
+    prompt_tokens: int = 0
     usage: Usage | None = None
     problem: str = ""
 
@@ -63,19 +68,28 @@ class Call:
 
     def saw(self, batch: list[Event], now: float) -> float | None:
         """Note a batch that arrived; the seconds since the one before, None for the first."""
-        tokens = 0
+        pieces, usage = 0, None
         for event in batch:
             if isinstance(event, Said | Thought):
-                tokens += 1
+                pieces += 1
             elif isinstance(event, Usage):
-                self.usage = event
-        if not tokens:
+                self.usage = usage = event
+            elif isinstance(event, Reading):
+                self.prompt_tokens = event.prompt_tokens
+        if not pieces:
             return None
+        if self.last is None:
+            self.first = now if usage is None else self._first_of_whole(usage)
         gap = None if self.last is None else now - self.last
-        self.first = self.first or now
         self.last = now
-        self.pieces += tokens
+        self.pieces += pieces
         return gap
+
+    def _first_of_whole(self, usage: Usage) -> float | None:
+        """When the first token of an answer in one piece was written: the engine may know, we cannot."""
+        if self.granted is None or not usage.prefill_s:
+            return None
+        return self.granted + usage.prefill_s
 
     @property
     def ttft_s(self) -> float | None:
@@ -97,10 +111,11 @@ class Call:
     @property
     def tokens_in(self) -> int:
         """Tokens read, by the engine's count."""
-        return self.usage.prompt_tokens if self.usage is not None else 0
+        return self.usage.prompt_tokens if self.usage is not None else self.prompt_tokens
 
-    def timing(self) -> bytes:
-        """The `Server-Timing` header: what has been measured by now, in milliseconds."""
+    def timing(self, *, is_whole: bool) -> bytes:
+        """The `Server-Timing` header, in milliseconds: what is known when it goes; a stream has no total yet."""
+        total_s = time.perf_counter() - self.began if is_whole else None
         parts = [
             f"{name};dur={value * 1000:.2f}"
             for name, value in (
@@ -108,7 +123,7 @@ class Call:
                 ("load", self.load_s),
                 ("prefill", self.prefill_s),
                 ("ttft", self.ttft_s),
-                ("total", time.perf_counter() - self.began),
+                ("total", total_s),
             )
             if value is not None
         ]

@@ -24,7 +24,7 @@ def local_key(home: Path) -> LocalKey:
     """The local key of this home, made the first time; raises Misconfigured where the home cannot be written."""
     path = home / FILE
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             path.touch(mode=0o600, exist_ok=False)
             path.write_text(f"dn-local-{secrets.token_urlsafe(32)}", "ascii")

@@ -181,6 +181,9 @@ async def copy(asked: Asked) -> None:
     engine = brain.engines[model.engine]
     if isinstance(engine, OllamaEngine):
         await engine.copy(model.upstream, body.destination)
+    elif model.name in brain.settings.models and model.settings.file is not None:
+        folder = brain.settings.models_folder  # a file of the settings lies elsewhere
+        await fetch(str(model.settings.file), folder, name=body.destination)
     else:
         await anyio.to_thread.run_sync(brain.shelf.copy, model.name, body.destination)
     await brain.look_again(after_s=0)

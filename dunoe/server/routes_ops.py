@@ -1,5 +1,6 @@
 """Looking after the server: is it alive, is it ready, what does it count; and the first page."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,7 +15,10 @@ from dunoe.portfolio.model import Model
 from dunoe.residency.tenant import Resident
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route, language_of
+from dunoe.settings import is_loopback
 from dunoe.version import VERSION
+
+log = logging.getLogger("dunoe.server")
 
 READY_LIMIT_S = 10.0  # one token within this, or the engine hangs
 _PAGE = files("dunoe.server").joinpath("page")
@@ -46,6 +50,7 @@ async def ready(asked: Asked) -> None:
                 await check()
             said[name] = "ok"
         except Problem as problem:
+            log.warning("not ready: %s: %s", name, problem)
             said[name] = problem.message.in_(language)
         except TimeoutError:
             said[name] = Text("시간 안에 답이 없습니다", "no answer in time").in_(language)
@@ -56,9 +61,10 @@ async def ready(asked: Asked) -> None:
     is_ready = all(word == "ok" for word in said.values())
     if not brain.catalogue.models():
         said["models"] = Text("모델이 없습니다", "there is no model").in_(language)
-    await asked.wire.json(
-        {"status": "ok" if is_ready else "not ready", "checks": said}, 200 if is_ready else 503
-    )
+    answer: dict[str, object] = {"status": "ok" if is_ready else "not ready"}
+    if is_loopback(asked.call.address):  # names and addresses are nobody else's business
+        answer["checks"] = said
+    await asked.wire.json(answer, 200 if is_ready else 503)
 
 
 def _checks(brain: Brain) -> dict[str, Callable[[], Awaitable[None]]]:

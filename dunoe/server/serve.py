@@ -110,6 +110,14 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except socket.gaierror as exc:
+        raise Misconfigured(
+            Text(f"'{host}'은(는) 주소가 아닙니다", f"'{host}' is not an address"),
+            Text(
+                "설정의 server.host나 --host에 이 컴퓨터의 주소를 쓰세요 (예: 127.0.0.1).",
+                "give an address of this machine as server.host or --host, such as 127.0.0.1.",
+            ),
+        ) from exc
     except OSError as exc:
         raise Misconfigured(
             Text(

@@ -13,7 +13,8 @@ from dunoe.errors import NotFound, Unavailable
 from dunoe.portfolio.catalogue import Mode
 from dunoe.portfolio.model import Model
 from dunoe.server.answer import Answer
-from dunoe.server.endpoint import Asked, Left
+from dunoe.server.call import Left
+from dunoe.server.endpoint import Asked
 from dunoe.server.reply import Reply
 
 
@@ -31,8 +32,7 @@ async def choose(asked: Asked, name: str | None, mode: Mode = "chat") -> Model:
             brain.door.check_model(call.key, (name,))  # a bound key learns no names from us
         model = brain.catalogue.find(name, mode)
     call.model = model
-    roles = brain.catalogue.roles_of(model.name)
-    call.role = name if name in roles else (roles[0] if roles else "")
+    call.role = name if name and name in brain.catalogue.roles_of(model.name) else ""
     brain.door.check_model(call.key, brain.catalogue.names_of(model))
     return model
 
@@ -72,8 +72,8 @@ async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Rep
     asked.beside.start(_ping(asked, reply))
     async with slot(asked, model) as engine:
         async for batch in _events(asked, engine, model, asks):
-            await _open(asked, reply)
             if piece := reply.pieces(batch):
+                await _open(asked, reply)
                 await asked.wire.write(piece)
     await _open(asked, reply)
     await asked.wire.end(reply.end())

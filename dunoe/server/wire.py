@@ -51,14 +51,16 @@ class Wire:
     ) -> None:
         """A whole answer."""
         length = (b"content-length", b"%d" % len(body))
-        await self._begin(status, media_type, [length, *(more or [])])
+        timing = (b"server-timing", self.call.timing(is_whole=True))
+        await self._begin(status, media_type, [length, timing, *(more or [])])
         await self.end(body)
 
     async def stream(self, media_type: str, broken: Broken) -> None:
         """Begin a streamed answer, if it has not begun."""
         if not self.has_begun:
             self.broken = broken
-            await self._begin(200, media_type, _STREAM)
+            timing = (b"server-timing", self.call.timing(is_whole=False))
+            await self._begin(200, media_type, [timing, *_STREAM])
 
     async def write(self, body: bytes) -> None:
         """Send a piece now; waits while the client reads more slowly than we write."""
@@ -78,7 +80,6 @@ class Wire:
         headers = [
             (b"content-type", media_type.encode()),
             (b"x-request-id", self.call.id.encode()),
-            (b"server-timing", self.call.timing()),
             *more,
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})

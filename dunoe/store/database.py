@@ -47,11 +47,12 @@ class Database:
             yield connection
 
     def make_folder(self) -> None:
-        """The folder of a SQLite file; nobody else may read it when we are the one who makes it."""
+        """The folder of a SQLite file, and the file; nobody else may read what we are the ones to make."""
         if self.is_postgresql:
             return
         try:
             Path(self.place).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(self.place).touch(mode=0o600)  # SQLite's own files beside it get the same mode
         except OSError as exc:
             raise Misconfigured(
                 Text(

@@ -149,7 +149,7 @@ async def test_headers_without_end_are_not_gathered(tmp_path: Path, piece: bytes
         (b"", "missing request body"),
         (b'{"model": "tiny",\n "messages": [}', "line 2 column 15"),
         (b'{"a": NaN}', "line 1 column 7"),
-        (b'{"a": "\xff"}', "not JSON"),
+        (b'{"a": "\xff"}', "not UTF-8: byte 8"),
         (b'{"a": "\\ud800"}', "not JSON"),
         (b"[1]", "must be a JSON object"),
         (b'"text"', "must be a JSON object"),

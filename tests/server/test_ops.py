@@ -12,13 +12,14 @@ import pytest
 from dunoe.engines.request import Json
 from tests.fake_engine import FakeEngine, refused_url
 from tests.fake_wire import Turn
-from tests.served import Served, asking, served, some_of
+from tests.served import Served, asking, served, some_of, until
 from tests.server.dialects import DIALECTS, THREE, Dialect, ask, call, fake_models
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "아무도보면안되는말"
 CHAT = DIALECTS["openai"]
+CHAT_FIELDS = {"messages": [{"role": "user", "content": "안녕"}]}
 
 
 @pytest.fixture
@@ -124,7 +125,9 @@ async def test_metrics_count_what_happened(house: Served, fake: FakeEngine) -> N
     assert sample(metrics, "dunoe_requests_total", path="", status="404") == 1
     assert sample(metrics, "dunoe_tokens_total", direction="in", **mine) == 30
     assert sample(metrics, "dunoe_tokens_total", direction="out", **mine) == 9
-    assert sample(metrics, "dunoe_ttft_seconds_count", **mine) == 3
+    assert (
+        sample(metrics, "dunoe_ttft_seconds_count", **mine) == 2
+    )  # nobody saw the third's first token
     assert sample(metrics, "dunoe_inter_token_seconds_count", **mine) > 0
     assert sample(metrics, "dunoe_in_flight", model="tiny") == 0
     assert sample(metrics, "dunoe_queue_waiting", model="tiny") == 0
@@ -186,11 +189,37 @@ async def test_what_was_refused_is_a_line_too(
 
 
 async def test_the_same_times_stand_in_a_header(house: Served) -> None:
-    for stream in (True, False):
+    """A stream has no total when its headers go; of an answer in one piece nobody saw the first token."""
+    for stream, names in (
+        (True, ["queue", "load", "prefill", "ttft"]),
+        (False, ["queue", "load", "total"]),
+    ):
         got = await ask(house, CHAT, CHAT.body(stream=stream))
         named = [part.partition(";dur=") for part in got.headers["Server-Timing"].split(", ")]
-        assert [name for name, _, _ in named] == ["queue", "load", "prefill", "ttft", "total"]
+        assert [name for name, _, _ in named] == names
         assert all(float(value) >= 0 for _, _, value in named)
+
+
+async def test_the_engines_own_times_tell_when_a_whole_answer_began(
+    tmp_path: Path, tiny_chat: Path
+) -> None:
+    async with served(tmp_path, f'[models.tiny]\nfile = "{tiny_chat}"\n') as house:
+        got = await ask(house, CHAT, CHAT.body())
+        times = dict(part.split(";dur=") for part in got.headers["Server-Timing"].split(", "))
+        assert 0 < float(times["ttft"]) < float(times["total"])
+
+
+async def test_a_call_that_is_cut_has_still_read_its_prompt(
+    tmp_path: Path, tiny_chat: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dunoe.requests")
+    many = orjson.dumps({"model": "tiny", "stream": True, "max_tokens": 4000, **CHAT_FIELDS})
+    async with served(tmp_path, f'[models.tiny]\nfile = "{tiny_chat}"\n') as house:
+        async with asking(house.port, CHAT.path, many) as answer:
+            await some_of(answer, b'"content":"[^"]')
+        await until(lambda: any(line["status"] in (200, 499) for line in lines(caplog)))
+    (told,) = lines(caplog)
+    assert told["tokens_in"] > 0 and told["tokens_out"] > 0
 
 
 async def test_a_request_gets_a_number_of_ours_when_its_own_is_none(house: Served) -> None:

@@ -438,7 +438,7 @@ class _Check:
                 Text(f"이름 '{name}'이(가) 겹칩니다", f"the name '{name}' is taken twice"),
                 Text(
                     "모델과 별칭의 이름은 서로 다르고, 역할(brain·search·coder·router)이나 default가 아니어야 합니다.",
-                    "models and aliases need names of their own: no role's (brain, search, coder, router), not default.",
+                    "models and aliases need names of their own: no role (brain, search, coder, router), not default.",
                 ),
             )
         known.add(name)

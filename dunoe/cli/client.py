@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from dunoe.cli.terminal import language
-from dunoe.errors import Problem, Text, Unavailable
+from dunoe.errors import BadRequest, Problem, Text, Unavailable
 from dunoe.server.local import local_key
 from dunoe.settings import Settings
 
@@ -29,12 +30,26 @@ def url_of(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
 
 
+def address(url: str) -> str:
+    """An HTTP address without the slash at its end; raises `BadRequest` for anything else."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        parsed = URL()
+    if parsed.scheme in ("http", "https") and parsed.host:
+        return url.rstrip("/")
+    raise BadRequest(
+        Text(f"주소가 아닙니다: {url}", f"not an address: {url}"),
+        Text("http://127.0.0.1:11435 처럼 쓰세요.", "write it like http://127.0.0.1:11435."),
+    )
+
+
 class Client:
     """One connection pool. Every refusal, of the server or of the network, is raised as a Problem."""
 
     def __init__(self, settings: Settings, url: str | None = None, key: str | None = None) -> None:
         """key: without one the local key is used, and only for the server of these settings."""
-        self.url = (url or url_of(settings)).rstrip("/")
+        self.url = address(url) if url else url_of(settings)
         if key is None and self.url == url_of(settings):
             key = local_key(settings.home).token
         self._headers: dict[str, str] = {"Accept-Language": language()}
@@ -94,10 +109,7 @@ class Client:
             ) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise Unavailable(
-                Text(
-                    f"서버와의 연결이 끊어졌습니다: {exc}",
-                    f"the connection to the server broke: {exc}",
-                ),
+                Text("서버와의 연결이 끊어졌습니다", "the connection to the server broke"),
                 Text(
                     "`dunoe serve`가 실행 중인지 확인하세요.",
                     "see whether `dunoe serve` still runs.",

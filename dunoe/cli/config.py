@@ -19,8 +19,9 @@ app = typer.Typer(
     help="설정을 살펴보고 보여 줍니다 · check and show the settings",
 )
 
-_SECRETS = frozenset({"api_key", "auth_header"})
+_SECRETS = frozenset({"api_key", "auth_header", "token"})
 _MASK = "***"
+_OURS = {"home", "source", "unset", "doubts"}  # nobody writes them into a file
 
 
 @app.command()
@@ -30,11 +31,17 @@ def check(as_json: AsJson = False, config: ConfigFile = None) -> None:
     found = asyncio.run(survey(settings))
     if as_json:
         print_json([_json(one) for one in found])
-        return
+    else:
+        _print(settings, found)
+    if not all(one.is_fine for one in found):
+        raise typer.Exit(1)
+
+
+def _print(settings: Settings, found: list[Finding]) -> None:
     source = settings.source or Text("기본값 (설정 파일 없음)", "defaults (no settings file)")
     say(source if isinstance(source, Text) else Text(str(source), str(source)))
     for one in found:
-        mark = Text("괜찮음", "fine") if one.is_fine else Text("확인", "look")
+        mark = Text("괜찮음", "fine") if one.is_fine else Text("확인 필요", "look")
         say(Text(*[f"  {said(mark)}  {one.what}: {one_line(said(one.why))}"] * 2))
 
 
@@ -46,6 +53,7 @@ def show(as_json: AsJson = False, config: ConfigFile = None) -> None:
     if as_json:
         print_json(tree)
     else:
+        typer.echo(f"# home: {one_line(str(settings.home))}")
         typer.echo("\n".join(_toml(tree)).strip())
 
 
@@ -55,7 +63,7 @@ def _json(one: Finding) -> dict[str, Any]:  # Any: JSON
 
 def _effective(settings: Settings) -> dict[str, Any]:  # Any: a tree of TOML values
     """What is in force, as the file would say it; secrets are masked, and so is a database's password."""
-    tree = settings.model_dump(mode="json", exclude={"unset"}, exclude_none=True)
+    tree = settings.model_dump(mode="json", exclude=_OURS, exclude_none=True)
     if "url" in tree["store"]:
         tree["store"]["url"] = make_url(settings.database_url).render_as_string()
     masked = _masked(tree)

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 from rich.filesize import decimal
@@ -146,17 +147,23 @@ def cp(
 def rm(name: Name, yes: Yes = False, as_json: AsJson = False, config: ConfigFile = None) -> None:
     """모델 파일을 지웁니다 · remove a model and its file"""
     settings = settings_from(config)
+    shelf = Shelf(settings.models_folder)
+    try:
+        asyncio.run(_ask(settings, "GET", f"/v1/models/{quote(name)}"))
+    except NoServer:
+        _refuse_configured(settings, name)
+        shelf.removable(name)
     question = Text(f"'{name}'을(를) 지울까요?", f"Remove '{name}'?")
     if not confirm(question, yes=yes):
         raise typer.Exit(1)
     try:
         asyncio.run(_ask(settings, "DELETE", "/api/delete", {"model": name}))
     except NoServer:
-        _remove(settings, name)
+        shelf.remove(name)
     _done(as_json, Text(f"'{name}'을(를) 지웠습니다.", f"'{name}' is removed."))
 
 
-def _remove(settings: Settings, name: str) -> None:
+def _refuse_configured(settings: Settings, name: str) -> None:
     if name in settings.models:
         raise BadRequest(
             Text(
@@ -168,10 +175,9 @@ def _remove(settings: Settings, name: str) -> None:
                 f"take [models.{name}] out of the settings.",
             ),
         )
-    Shelf(settings.models_folder).remove(name)
 
 
-async def _ask(settings: Settings, method: str, path: str, body: Json) -> None:
+async def _ask(settings: Settings, method: str, path: str, body: Json | None = None) -> None:
     async with Client(settings) as client:
         await client.json(method, path, body)
 

@@ -1,6 +1,7 @@
 """`dunoe models pull`: bring a model, from a hub, an address, a file, or through an Ollama."""
 
 import asyncio
+import re
 from collections.abc import Coroutine
 from contextlib import aclosing
 from pathlib import Path
@@ -73,6 +74,11 @@ def pull(  # noqa: PLR0913 - one parameter an option: this is how typer reads a 
 ) -> None:
     """모델을 받습니다; 끊기면 이어받습니다 · fetch a model; a cut one is resumed"""
     settings = settings_from(config)
+    if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise BadRequest(
+            Text(f"sha256이 아닙니다: {sha256[:80]}", f"not a sha256: {sha256[:80]}"),
+            Text("16진수 64자리를 주세요.", "give its 64 hexadecimal digits."),
+        )
     if source is None:
         source = _suggested(yes=yes)
     if engine is not None or _is_plain(source):

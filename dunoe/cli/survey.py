@@ -1,8 +1,10 @@
 """A survey of the settings: what is fine, and what a person should look at before it hurts."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import anyio
+from anyio import to_thread
 from rich.filesize import decimal
 
 from dunoe import machine
@@ -11,6 +13,7 @@ from dunoe.engines.engine import Engine
 from dunoe.errors import Problem, Text
 from dunoe.machine import Machine
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
+from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
 
 _PING_S = 5.0
@@ -43,7 +46,7 @@ async def survey(settings: Settings) -> list[Finding]:
     ]
     found += [Finding(name, False, why) for name, why in settings.doubts.items()]
     if not is_loopback(settings.server.host):
-        found.append(_open_door(settings))
+        found.append(await to_thread.run_sync(_open_door, settings))
     if not found:
         found.append(
             Finding(
@@ -129,11 +132,23 @@ async def _engine(name: str, engine: Engine, one: EngineSettings) -> Finding:
 
 
 def _open_door(settings: Settings) -> Finding:
+    host = settings.server.host
+    try:
+        with open_store(settings.database_url) as store:
+            count = sum(key.is_live(datetime.now(UTC)) for key in store.keys.list())
+    except Problem as problem:
+        return Finding("store.url", False, problem.message)
+    if count:
+        said = Text(
+            f"{host}: 다른 컴퓨터에도 열립니다, 유효한 키 {count}개",
+            f"{host}: open to other machines, {count} valid keys",
+        )
+        return Finding("server.host", True, said)
     return Finding(
         "server.host",
         False,
         Text(
-            f"{settings.server.host}: 다른 컴퓨터에도 열립니다. 키가 없으면 시작하지 않습니다 (`dunoe keys add NAME`)",
-            f"{settings.server.host}: open to other machines; without a key it will not start (`dunoe keys add NAME`)",
+            f"{host}: 다른 컴퓨터에도 열립니다. 키가 없으면 시작하지 않습니다 (`dunoe keys add NAME`)",
+            f"{host}: open to other machines; without a key it will not start (`dunoe keys add NAME`)",
         ),
     )

@@ -26,8 +26,8 @@ def refusal(response: aiohttp.ClientResponse, label: str, *, had_token: bool) ->
         return Forbidden(
             Text(f"{host}이(가) 허락하지 않습니다: {label}", f"{host} does not allow it: {label}"),
             Text(
-                "모델의 웹 페이지에서 이용 조건에 동의하고, 그 계정의 토큰을 주세요.",
-                "accept the terms on the model's page, and give the token of that account.",
+                "모델의 웹 페이지에서 이용 조건에 동의하고, 그 계정의 토큰을 HF_TOKEN이나 [hub] token에 적으세요.",
+                "accept the terms on the model's page, and give the token of that account in HF_TOKEN or [hub] token.",
             ),
             code="gated",
         )
@@ -51,8 +51,8 @@ _MISSING = {
         "check the spelling of the address (capital letters matter).",
     ),
     "RepoNotFound": Text(
-        "소유자/저장소의 철자를 확인하세요. 비공개 저장소에는 토큰이 필요합니다.",
-        "check the spelling of owner/repo; a private repository needs a token.",
+        "소유자/저장소의 철자를 확인하세요. 비공개 저장소에는 토큰(HF_TOKEN)이 필요합니다.",
+        "check the spelling of owner/repo; a private repository needs a token (HF_TOKEN).",
     ),
     "RevisionNotFound": Text(
         "@ 뒤의 판 이름을 확인하세요.", "check the revision's name after the @."

@@ -125,15 +125,20 @@ class Shelf:
 
         Raises `NotFound`, and `Busy` while it is being pulled.
         """
-        files, left = self._files().get(name, []), unfinished(self.folder, name)
-        if not files and not left:
-            raise _unknown(name)
+        files, left = self.removable(name)
         with lock(self.folder, name), disk_problems(self.folder):
             for file in files:
                 file.unlink(missing_ok=True)
                 file.with_suffix(".json").unlink(missing_ok=True)
             for partial in left:
                 partial.drop()
+
+    def removable(self, name: str) -> tuple[list[Path], list[Partial]]:
+        """What `remove` would take away: files, and what is left of a pull. Raises `NotFound` for nothing."""
+        files, left = self._files().get(name, []), unfinished(self.folder, name)
+        if not files and not left:
+            raise _unknown(name)
+        return files, left
 
     def _look(self) -> dict[str, ShelfModel | BadModelFile]:
         return {name: self._inspect(name, files) for name, files in sorted(self._files().items())}

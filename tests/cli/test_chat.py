@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -187,6 +189,32 @@ def test_without_a_server_it_says_how_to_start_one(typed: Callable[..., Said]) -
     assert (done.code, done.out) == (1, "")
     assert "http://127.0.0.1:9" in done.err
     assert "dunoe serve" in done.err
+
+
+@pytest.mark.parametrize("url", ["notaurl", "ftp://host", "http://", "http://host:port"])
+def test_an_address_that_is_none_is_called_so(typed: Callable[..., Said], url: str) -> None:
+    done = typed("chat", "--url", url, stdin="?")
+    assert (done.code, done.err.count("\n")) == (1, 2)
+    assert f"주소가 아닙니다: {url}" in done.err
+    assert "http://127.0.0.1:11435" in done.err
+
+
+def test_a_server_that_dies_is_said_in_our_words(typed: Callable[..., Said]) -> None:
+    def die() -> None:
+        caller, _ = listener.accept()
+        caller.recv(2**16)
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        caller.sendall(head + b"5\r\ndata:\r\n")
+        caller.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=die)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        done = typed("chat", "--url", url, stdin="?")
+        thread.join()
+    assert done.code == 1
+    assert done.err.startswith("오류: 서버와의 연결이 끊어졌습니다\n")
 
 
 def test_a_real_model_answers_through_a_real_server(

@@ -26,15 +26,19 @@ def test_models_that_will_not_do_are_named_with_the_reason(
         f'[models.long]\nfile = "{tiny_chat}"\ncontext = 99999\n'
         f'[models.large]\nfile = "{tiny_chat}"\nfootprint = "900TiB"\n'
     )
-    found = findings(typed("config", "check", "--json"))
+    done = typed("config", "check", "--json")
+    assert done.code == 1
+    found = findings(done)
     assert found["models.good"][0]
     assert not found["models.half"][0]
     assert "8192" in found["models.long"][1]
     assert not found["models.long"][0]
     assert "메모리보다 큽니다" in found["models.large"][1]
-    table = typed("config", "check").out
+    told = typed("config", "check")
+    assert told.code == 1
+    table = told.out
     assert "괜찮음  models.good" in table
-    assert "확인  models.half" in table
+    assert "확인 필요  models.half" in table
 
 
 @pytest.mark.anyio
@@ -61,6 +65,22 @@ def test_an_open_door_and_an_empty_house_are_pointed_out(
     assert "dunoe models pull" in findings(typed("config", "check", "--json"))["models"][1]
     (tmp_path / "dunoe.toml").write_text('[server]\nhost = "0.0.0.0"\n')
     assert "keys add" in findings(typed("config", "check", "--json"))["server.host"][1]
+    typed("keys", "add", "me")
+    done = typed("config", "check", "--json")
+    assert (done.code, findings(done)["server.host"][0]) == (0, True)
+
+
+def test_all_that_is_fine_is_a_success(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text(f'[models.good]\nfile = "{tiny_chat}"\n')
+    assert typed("config", "check").code == 0
+
+
+def test_a_variable_that_is_set_in_vain_is_pointed_out(told: Callable[..., Said]) -> None:
+    done = told("config", "check", OLLAMA_MODEL="qwen3")
+    assert done.code == 1
+    assert "OLLAMA_MODEL: OLLAMA_BASE_URL이 설정되지 않아" in done.out
 
 
 SECRET = """
@@ -68,6 +88,8 @@ SECRET = """
 url = "postgresql://me:hunter2@db/dunoe"
 [qdrant]
 api_key = "hunter2"
+[hub]
+token = "hunter2"
 [engines."큰 상자"]
 kind = "openai"
 url = "http://127.0.0.1:9"
@@ -85,7 +107,10 @@ def test_what_is_in_force_is_shown_as_toml_without_secrets(
     assert "hunter2" not in shown + typed("config", "show", "--json").out
     tree = tomllib.loads(shown)
     assert tree == json.loads(typed("config", "show", "--json").out)
-    assert tree["home"] == str(home)
+    assert f"# home: {home}\n" in shown
     assert tree["server"]["port"] == 11435
     assert tree["engines"]["큰 상자"]["api_key"] == "***"
     assert tree["models"]["tiny"]["adapters"] == [{"file": str(tiny_chat), "scale": 1.0}]
+    (tmp_path / "again.toml").write_text(shown, "utf-8")
+    again = typed("config", "show", "--config", "again.toml").out
+    assert tomllib.loads(again) == tree

@@ -62,6 +62,20 @@ def test_a_removal_wants_a_yes(typed: Callable[..., Said], pulled: str) -> None:
     assert names(typed("models", "list", "--json")) == [pulled]
 
 
+def test_what_is_not_there_is_said_before_anything_is_asked(typed: Callable[..., Said]) -> None:
+    done = typed("models", "rm", "nothing")
+    assert (done.code, done.out) == (1, "")
+    assert "'nothing'" in done.err
+    assert "--yes" not in done.err
+
+
+def test_a_broken_file_can_be_removed(typed: Callable[..., Said], home: Path) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "half.gguf").write_bytes(b"GGUF")
+    assert typed("models", "rm", "half", "--yes").code == 0
+    assert [*(home / "models").glob("*.gguf")] == []
+
+
 def test_a_model_of_the_settings_is_not_removed(
     typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
 ) -> None:
@@ -105,5 +119,8 @@ def test_a_running_server_loads_unloads_copies_and_removes(
     assert state("copy") == "absent"
     assert typed("models", "rm", "copy", "--yes").code == 0
     assert state("copy") is None
+    done = typed("models", "rm", "nothing")
+    assert done.code == 1
+    assert "--yes" not in done.err
     done = typed("models", "load", "nothing")
     assert (done.code, done.err.count("\n")) == (1, 2)

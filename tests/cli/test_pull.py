@@ -99,6 +99,15 @@ def test_a_wrong_digest_leaves_nothing(
     assert [*(home / "models").glob("*.gguf")] == []
 
 
+def test_a_digest_that_is_none_is_refused_before_anything_is_fetched(
+    typed: Callable[..., Said], tiny_chat: Path
+) -> None:
+    with site(tiny_chat.read_bytes()) as web:
+        done = typed("models", "pull", web.url, "--sha256", "g" * 64)
+        assert (done.code, done.err.count("\n"), web.served) == (1, 2, 0)
+    assert "64" in done.err
+
+
 def test_ctrl_c_leaves_a_pull_that_goes_on(
     typed: Callable[..., Said], tiny_chat: Path, home: Path
 ) -> None:

@@ -1,9 +1,9 @@
 """One request, from its first byte to its log line: who asked, for which model, what it took."""
 
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import getrandbits
 
 from starlette.types import Scope
 
@@ -59,7 +59,7 @@ class Call:
             peer=client[0] if client else "",
             id=asked
             if asked.replace("-", "").replace("_", "").isalnum()
-            else f"req_{secrets.token_hex(12)}",
+            else f"req_{getrandbits(96):024x}",
         )
 
     def header(self, name: bytes) -> str:

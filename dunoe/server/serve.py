@@ -1,6 +1,7 @@
 """The life of the server: open the brain, listen, answer, stop, close."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -82,9 +83,21 @@ async def _serve(
     port: int = door.getsockname()[1]
     with ExitStack() as held:
         async with open_brain(settings) as brain:
+            leave_the_old_alone()
             server = server_of(brain, lambda: listening(brain, port))
             held.enter_context(server.signals())  # a second signal must not cut the closing short
             await server.serve([door])
+
+
+def leave_the_old_alone() -> None:
+    """Let the garbage collector look at what requests leave behind, and no more at what the start has built.
+
+    A request makes few cycles, but hundreds of objects, and each collection walked through all modules: 2,700
+    requests/s became 3,300 in turns of the same benchmark (16 clients, not streamed, medians of three).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def server_of(brain: Brain, listening: Callable[[], None]) -> Server:

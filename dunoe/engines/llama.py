@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dunoe.engines.child import Child
 from dunoe.engines.engine import Listed
 from dunoe.engines.events import Event
-from dunoe.engines.llama_server import LlamaServerEngine
+from dunoe.engines.llama_server import CONTEXT, LlamaServerEngine
 from dunoe.engines.request import (
     Counted,
     Counting,
@@ -22,7 +22,6 @@ from dunoe.errors import EngineFailed, Text, Unavailable
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, TimeoutSettings
 
-CONTEXT = {"chat": 8192, "embedding": 2048, "rerank": 2048}  # where the settings say nothing
 DEATH_S = 1.0  # seconds between a broken connection and the news that the process is dead
 
 

@@ -21,6 +21,7 @@ from dunoe.engines.request import (
 from dunoe.errors import BadRequest, Text, TooLong
 from dunoe.portfolio.model import Model
 
+CONTEXT = {"chat": 8192, "embedding": 2048, "rerank": 2048}  # where the settings say nothing
 PROBE = "=0="  # stands for text in a prompt whose other parts we want to know
 
 
@@ -176,6 +177,8 @@ def written(model: Model, ask: Generation) -> Json:
     asked["stream"] = True
     asked["stream_options"] = {"include_usage": True}
     asked["return_progress"] = True  # something to write while it reads the prompt
+    if isinstance(asked.get("repeat_last_n"), int):
+        asked["repeat_last_n"] = _within_context(model, asked["repeat_last_n"])
     name = _tool_name(ask.tool_choice)
     if ask.task == "chat" and name is not None:
         # llama.cpp reads no name there and would let the model choose; of one tool it must take that
@@ -186,6 +189,12 @@ def written(model: Model, ask: Generation) -> Json:
     if ask.task == "complete" and asked.pop("response_format", None):
         asked["json_schema"] = _schema(ask)
     return asked
+
+
+def _within_context(model: Model, tokens: int) -> int:
+    """-1 is the whole context, as Ollama has it; llama.cpp refuses that, and makes room for whatever is asked."""
+    context = model.settings.context or CONTEXT["chat"]
+    return context if tokens < 0 else min(tokens, context)
 
 
 def _named(ask: Generation, name: str) -> list[Json]:

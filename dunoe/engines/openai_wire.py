@@ -33,10 +33,25 @@ REASONS: dict[str, FinishReason] = {
 BROKEN = frozenset({"abort", "error", "cancelled"})  # vLLM and others: the answer is not whole
 
 
+_OWN_PLACE = frozenset(  # some dialect's unknown option must not say what Generation says elsewhere
+    {
+        "model",
+        "messages",
+        "prompt",
+        "suffix",
+        "stream",
+        "stream_options",
+        "n",
+        "tools",
+        "tool_choice",
+    }
+    | {"response_format", "logprobs", "top_logprobs", "max_completion_tokens", "n_predict"}
+)
+
+
 def body(name: str, ask: Generation) -> Json:
     """The JSON of `/v1/chat/completions` or `/v1/completions`."""
-    body = dict(ask.options)
-    body.pop("n", None)  # some dialect's unknown option must not ask for more than was counted
+    body = {name: value for name, value in ask.options.items() if name not in _OWN_PLACE}
     body["model"] = name
     body["stream"] = ask.stream
     if ask.stream:

@@ -77,8 +77,10 @@ class _Options(Body):
         tokens = found.pop("num_predict", -1)
         if tokens > 0:  # 0 and below: until the model ends, as Ollama has it
             found["max_tokens"] = tokens
-        if isinstance(self.stop, str):
-            found["stop"] = [self.stop]
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        found.pop("stop", None)
+        if stops := [one for one in stops if one]:  # an empty one would end the answer at once
+            found["stop"] = stops
         return found
 
 

@@ -49,7 +49,10 @@ def options_of(raw: Json) -> Json:
         name: value for name, value in raw.items() if value is not None and name not in _STRUCTURE
     }
     if (stop := raw.get("stop")) is not None:
-        options["stop"] = [stop] if isinstance(stop, str) else stop
+        stops = [one for one in ([stop] if isinstance(stop, str) else stop) if one]
+        options.pop("stop", None)
+        if stops:  # an empty one would end the answer before it begins
+            options["stop"] = stops
     return options
 
 

@@ -1,9 +1,10 @@
 """OpenAI's chat completions. Pure: JSON in, bytes out."""
 
 import time
+from typing import Annotated, Literal
 
 import orjson
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Generation, Json
@@ -15,12 +16,47 @@ from dunoe.server.jsontext import oneline
 from dunoe.server.openai import Sampling, format_of, options_of, usage_json
 
 
+class Function(Body):
+    """What a tool is called."""
+
+    name: str
+
+
+class Tool(Body):
+    """A function that the model may call; the hosted tools of others are not ours."""
+
+    type: Literal["function"] = "function"
+    function: Function
+
+
+def _json_object(text: str) -> str:
+    try:
+        if isinstance(orjson.loads(text or "{}"), dict):
+            return text
+    except orjson.JSONDecodeError as exc:
+        raise ValueError("must be a JSON object as text") from exc
+    raise ValueError("must be a JSON object as text")
+
+
+class CalledFunction(Body):
+    """A function that was called, with its arguments as JSON text."""
+
+    name: str
+    arguments: Annotated[str, AfterValidator(_json_object)] = ""
+
+
+class ToolCall(Body):
+    """A call that the model made earlier."""
+
+    function: CalledFunction
+
+
 class Message(Body):
     """One message of a chat."""
 
     role: str
     content: str | list[Json] | None = None
-    tool_calls: list[Json] | None = None
+    tool_calls: list[ToolCall] | None = None
 
 
 class ChatBody(Sampling):
@@ -28,7 +64,7 @@ class ChatBody(Sampling):
 
     messages: list[Message] = Field(min_length=1)
     max_completion_tokens: int | None = Field(None, ge=-1)
-    tools: list[Json] | None = None
+    tools: list[Tool] | None = None
     tool_choice: str | Json | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
@@ -46,7 +82,7 @@ def decode_chat(body: ChatBody, raw: Json) -> Generation:
         messages=raw["messages"],
         stream=bool(body.stream),
         options=options,
-        tools=body.tools or [],
+        tools=raw.get("tools") or [],
         tool_choice=body.tool_choice,
         format=format_of(body.response_format),
         logprobs=logprobs,

@@ -9,7 +9,7 @@ from dunoe.server.speaking import choose, slot, speak
 async def messages(asked: Asked) -> None:
     """POST /v1/messages."""
     body: MessagesBody = asked.body
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat")
     await speak(asked, model, [decode_messages(body)], MessagesReply(body.model or model.name))
 
 

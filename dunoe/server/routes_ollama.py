@@ -1,6 +1,7 @@
 """The Ollama routes that infer and list; `routes_manage` has those that change what is there."""
 
 import hashlib
+import logging
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import anyio
 
+from dunoe.engines.llama_server import CONTEXT
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
-from dunoe.errors import BadRequest, Text
+from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.model import Model
 from dunoe.server.body import Body
 from dunoe.server.brain import Brain
@@ -31,8 +33,11 @@ from dunoe.server.ollama_request import (
 )
 from dunoe.server.speaking import choose, counted, slot, speak
 from dunoe.version import VERSION
-from dunoe.weights.header import Header, read_header
+from dunoe.weights.header import BadModelFile, Header, read_header
 
+log = logging.getLogger("dunoe.server")
+
+UNKNOWN: Json = {"family": "", "families": [], "format": "gguf"}  # details that nobody tells
 OLLAMA_VERSION = "0.33.0"  # the API that we speak; clients turn features on by it
 
 
@@ -47,14 +52,14 @@ class ShowBody(Body):
 async def chat(asked: Asked) -> None:
     """POST /api/chat."""
     body: ChatBody = asked.body
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat")
     await _speak_or_load(asked, model, decode_chat(body), ChatReply(body.model or model.name))
 
 
 async def generate(asked: Asked) -> None:
     """POST /api/generate."""
     body: GenerateBody = asked.body
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat")
     await _speak_or_load(
         asked, model, decode_generate(body), GenerateReply(body.model or model.name)
     )
@@ -112,7 +117,8 @@ async def list_running(asked: Asked) -> None:
         if one.state in ("ready", "loading") and one.model.card is not None and one.name in mine:
             card = await card_of(asked.brain, one.model)
             on_card = one.footprint if asked.brain.machine.cards else 0
-            running.append(Running(card, one.footprint, on_card, one.model.settings.context or 0))
+            context = one.model.settings.context or CONTEXT[one.model.settings.mode]
+            running.append(Running(card, one.footprint, on_card, context))
     await asked.wire.json(ps(running))
 
 
@@ -135,6 +141,14 @@ async def show_model(asked: Asked) -> None:
         else:
             await asked.wire.json(_unseen(await card_of(asked.brain, model)))
         return
+    if not file.is_file():
+        raise NotFound(
+            Text(
+                f"모델 파일이 사라졌습니다: {file.name}", f"the model's file is gone: {file.name}"
+            ),
+            Text("파일을 되돌리거나 다시 받으세요.", "put it back, or fetch it again."),
+            code="model_not_found",
+        )
     card = await card_of(asked.brain, model)
     header = await anyio.to_thread.run_sync(_header, file, bool(body.verbose))
     context = model.settings.context
@@ -167,13 +181,17 @@ async def card_of(brain: Brain, model: Model) -> Card:
         modified_at=_when(details.get("modified_at")),
         size=listed.size if listed is not None else 0,
         digest=details.get("digest") or _digest(model.engine, model.upstream),
-        details=details.get("details") or {"family": "", "families": [], "format": "gguf"},
+        details=details.get("details") or UNKNOWN,
         capabilities=tuple(details.get("capabilities") or (_capability(model),)),
     )
 
 
 def _file_card(brain: Brain, model: Model, file: Path) -> Card:
-    header, stat = _header(file, arrays=False), file.stat()
+    try:
+        header, stat = _header(file, arrays=False), file.stat()
+    except (BadModelFile, OSError) as exc:  # one that is broken or gone must not hide the others
+        log.warning("model %s: %s", model.name, exc)
+        return Card(model.name, _when(None), 0, _digest(str(file)), UNKNOWN, (_capability(model),))
     return Card(
         name=model.name,
         modified_at=datetime.fromtimestamp(stat.st_mtime, UTC),
@@ -190,9 +208,9 @@ def _recorded(brain: Brain, model: Model) -> str | None:
 
 
 def _header(file: Path, arrays: bool) -> Header:
-    return (
-        read_header(file, arrays=True) if arrays else _brief_header(file, file.stat().st_mtime_ns)
-    )
+    if arrays:
+        return read_header(file, arrays=True)
+    return _brief_header(file, file.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=64)

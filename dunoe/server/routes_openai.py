@@ -5,6 +5,7 @@ import time
 from pydantic import Field
 
 from dunoe.engines.request import Counting, Json
+from dunoe.errors import BadRequest, Text
 from dunoe.portfolio.model import Model
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route
@@ -36,7 +37,7 @@ class TokenizeBody(Body):
 async def chat(asked: Asked) -> None:
     """POST /v1/chat/completions."""
     body: ChatBody = asked.body
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat")
     reply = ChatReply(asked.call.id, body.model or model.name, body)
     await speak(asked, model, [decode_chat(body, asked.raw)], reply)
 
@@ -44,7 +45,7 @@ async def chat(asked: Asked) -> None:
 async def complete(asked: Asked) -> None:
     """POST /v1/completions."""
     body: CompletionBody = asked.body
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat")
     reply = CompletionReply(asked.call.id, body.model or model.name, body)
     await speak(asked, model, decode_completion(body, asked.raw), reply)
 
@@ -52,7 +53,7 @@ async def complete(asked: Asked) -> None:
 async def respond(asked: Asked) -> None:
     """POST /v1/responses."""
     body: ResponsesBody = asked.body
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat")
     ask = decode_response(body)
     await speak(asked, model, [ask], ResponsesReply(body, body.model or model.name))
 
@@ -81,6 +82,12 @@ async def rerank(asked: Asked) -> None:
 async def tokenize(asked: Asked) -> None:
     """POST /v1/tokenize."""
     body: TokenizeBody = asked.body
+    if body.content is None and not body.messages:
+        raise BadRequest(
+            Text("content나 messages가 필요합니다", "content or messages is needed"),
+            Text('{"content": "글"}로 보내세요.', 'send {"content": "text"}.'),
+            param="content",
+        )
     model = await choose(asked, body.model)
     counting = Counting(body.content, asked.raw.get("messages") or [], body.tools or [])
     async with slot(asked, model) as engine:

@@ -9,7 +9,7 @@ import anyio
 from dunoe.engines.engine import Engine
 from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
 from dunoe.engines.request import Generation
-from dunoe.errors import NotFound, Unavailable
+from dunoe.errors import NotFound, NotSupported, Text, Unavailable
 from dunoe.portfolio.catalogue import Mode
 from dunoe.portfolio.model import Model
 from dunoe.server.answer import Answer
@@ -18,11 +18,14 @@ from dunoe.server.endpoint import Asked
 from dunoe.server.reply import Reply
 
 
-async def choose(asked: Asked, name: str | None, mode: Mode = "chat") -> Model:
-    """The model that the caller named, noted on the call; raises NotFound, Unavailable or Forbidden."""
+async def choose(asked: Asked, name: str | None, mode: Mode | None = None) -> Model:
+    """The model that the caller named, noted on the call.
+
+    mode: what it must be good for. Raises NotFound, Unavailable, Forbidden or NotSupported.
+    """
     brain, call = asked.brain, asked.call
     try:
-        model = brain.catalogue.find(name, mode)
+        model = brain.catalogue.find(name, mode or "chat")
     except (
         NotFound,
         Unavailable,
@@ -30,11 +33,29 @@ async def choose(asked: Asked, name: str | None, mode: Mode = "chat") -> Model:
         await brain.look_again()
         if name and not brain.catalogue.has(name):
             brain.door.check_model(call.key, (name,))  # a bound key learns no names from us
-        model = brain.catalogue.find(name, mode)
+        model = brain.catalogue.find(name, mode or "chat")
     call.model = model
     call.role = name if name and name in brain.catalogue.roles_of(model.name) else ""
     brain.door.check_model(call.key, brain.catalogue.names_of(model))
+    if mode is not None and model.is_embedded and model.settings.mode != mode:
+        raise _other_mode(model, mode)
     return model
+
+
+def _other_mode(model: Model, mode: Mode) -> NotSupported:
+    """llama.cpp would load it and then fail, or answer with numbers that mean nothing."""
+    return NotSupported(
+        Text(
+            f"'{model.name}'은(는) {mode} 모델이 아닙니다",
+            f"'{model.name}' does not support {mode}",
+        ),
+        Text(
+            f"이 모델의 쓰임은 {model.settings.mode}입니다. 다른 모델을 쓰거나 설정의 mode를 고치세요.",
+            f"it is for {model.settings.mode}. Use another model, or correct its mode in the settings.",
+        ),
+        code="wrong_mode",
+        param="model",
+    )
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ win over files, files over engines. Roles and aliases are further names for the 
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from dunoe.errors import NotFound, Text, Unavailable
@@ -17,7 +18,6 @@ from dunoe.weights.shelf import Shelf
 
 OUR_CARD = "card"
 SLOTS_ELSEWHERE = 1024  # a server that queues for itself is not held back by us
-OLLAMA_CONTEXT = 4096
 POOLING_RANK = 4  # llama.cpp's number for a cross-encoder
 Mode = Literal["chat", "embedding", "rerank"]
 
@@ -30,6 +30,7 @@ class Catalogue:
         self.settings = settings
         self.shelf = shelf
         self.first_model = first_model
+        self._building = Lock()  # names are built in threads, for it reads files
         self._sizes: dict[tuple[str, str], int] = {}
         self._offered: dict[str, tuple[str, ...]] = {}
         self._models: dict[str, Model] = {}
@@ -41,6 +42,10 @@ class Catalogue:
 
     def refresh(self) -> None:
         """Build the names anew: a file was pulled, copied or removed, or an engine told its list."""
+        with self._building:
+            self._refresh()
+
+    def _refresh(self) -> None:
         models = {name: self._model(name, one) for name, one in self.settings.models.items()}
         for pulled in self.shelf.models():
             if pulled.header.kind != "model":  # a LoRA adapter or a projector runs only with one
@@ -48,7 +53,7 @@ class Catalogue:
             mode = mode_of(pulled.header)
             one = ModelSettings(file=pulled.path, footprint=pulled.size, mode=mode)
             models.setdefault(pulled.name, self._model(pulled.name, one))
-        for engine, names in self._offered.items():
+        for engine, names in list(self._offered.items()):
             for name in names:
                 models.setdefault(name, self._model(name, ModelSettings(engine=engine, name=name)))
         self._models = models

@@ -31,5 +31,8 @@ class Beside:
         await self._group.__aexit__(kind, exc, trace)
 
     def start(self, work: Coroutine[object, object, None]) -> None:
-        """Begin something beside the work."""
-        self._tasks.append(self._group.create_task(work))
+        """Begin something beside the work; nothing is begun when the block is ending already."""
+        try:
+            self._tasks.append(self._group.create_task(work))
+        except RuntimeError:  # the group's own word for that
+            work.close()

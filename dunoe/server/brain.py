@@ -1,5 +1,6 @@
 """Everything that lives as long as the server, opened in order and closed in reverse."""
 
+import asyncio
 import logging
 import sys
 import time
@@ -35,6 +36,15 @@ _RAM_SHARE = 0.75  # of RAM that models may take where there is no card; the res
 
 
 @dataclass
+class Readiness:
+    """What the last look at everything that must work found. One look at a time."""
+
+    said: dict[str, str] = field(default_factory=dict)
+    at: float = float("-inf")
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass
 class Brain:
     """What every request may use."""
 
@@ -52,6 +62,7 @@ class Brain:
     opened_at: float = field(default_factory=time.monotonic)
     listed: dict[tuple[str, str], Listed] = field(default_factory=dict)
     listed_at: float = -LIST_AGAIN_S
+    readiness: Readiness = field(default_factory=Readiness)
 
     @property
     def ring(self) -> KeyRing:
@@ -81,7 +92,8 @@ class Brain:
                 log.warning("engine %s lists no models: %s", name, problem)
                 return
             self.listed |= {(name, one.name): one for one in listed}
-            self.catalogue.offer(name, [(one.name, one.size) for one in listed])
+            offered = [(one.name, one.size) for one in listed]
+            await anyio.to_thread.run_sync(self.catalogue.offer, name, offered)
 
 
 @asynccontextmanager
@@ -128,10 +140,11 @@ def _brain(settings: Settings, store: Store, engines: dict[str, Engine], local: 
 
 
 async def _close(engines: Iterable[Engine], store: Store) -> None:
-    for engine in engines:
-        await engine.aclose()
-    await store.usage.flush()
-    store.close()
+    try:
+        for engine in engines:
+            await engine.aclose()
+    finally:
+        store.close()
 
 
 def budgets(settings: Settings, here: Machine) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The door: which addresses, which keys, how often, how much."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
@@ -125,7 +126,10 @@ class Door:
                         f"키 '{key.name}'의 분당 요청 한도({key.requests_per_minute})를 넘었습니다",
                         f"key '{key.name}' is over its {key.requests_per_minute} requests a minute",
                     ),
-                    Text(f"{wait_s:.0f}초 뒤에 다시 하세요.", f"come back in {wait_s:.0f} s."),
+                    Text(
+                        f"{math.ceil(wait_s)}초 뒤에 다시 하세요.",
+                        f"come back in {math.ceil(wait_s)} s.",
+                    ),
                     retry_after_s=wait_s,
                     code="rate_limit_exceeded",
                 )
@@ -179,7 +183,7 @@ class Bucket:
         if self.left >= 1:
             self.left -= 1
             return 0.0
-        return (1 - self.left) * 60 / self.per_minute if self.per_minute else 60.0
+        return (1 - self.left) * 60 / self.per_minute
 
 
 def check_host(host: str, ring: KeyRing) -> None:

@@ -27,7 +27,6 @@ from dunoe.settings import is_loopback
 from dunoe.store.keys import Scope
 
 log = logging.getLogger("dunoe.server")
-Value = Any  # Any: JSON
 CLIENT_LEFT = 499
 
 
@@ -109,7 +108,7 @@ class Endpoint:
     async def _let_in(self, call: Call) -> None:
         door, forwarded = self.brain.door, call.header(b"x-forwarded-for")
         call.address = door.address(call.peer, forwarded)
-        is_local = is_loopback(call.address) and (not forwarded or call.address != call.peer)
+        is_local = not forwarded and is_loopback(call.peer)
         door.check_address(call.address)
         if self.route.scope is None:
             return

@@ -14,6 +14,7 @@ from dunoe.server.answer import Answer, Choice
 from dunoe.server.body import Body
 from dunoe.server.jsontext import oneline
 from dunoe.server.openai import Sampling, format_of, options_of, usage_json
+from dunoe.server.pictures import linked_picture
 
 
 class Function(Body):
@@ -79,7 +80,7 @@ def decode_chat(body: ChatBody, raw: Json) -> Generation:
     logprobs = (body.top_logprobs or 0) if body.logprobs else None
     return Generation(
         task="chat",
-        messages=raw["messages"],
+        messages=[_shown(message, at) for at, message in enumerate(raw["messages"])],
         stream=bool(body.stream),
         options=options,
         tools=raw.get("tools") or [],
@@ -225,3 +226,23 @@ def _chat_choice(index: int, choice: Choice) -> Json:
         "logprobs": logprobs,
         "finish_reason": choice.finish,
     }
+
+
+def _shown(message: Json, at: int) -> Json:
+    """The message, its pictures looked at: we fetch nothing for a caller, and our engines must not either."""
+    parts = message.get("content")
+    if not isinstance(parts, list):
+        return message
+    looked = [
+        linked_picture(_address(part), f"messages.{at}.content.{number}.image_url")
+        if part.get("type") == "image_url"
+        else part
+        for number, part in enumerate(parts)
+    ]
+    return {**message, "content": looked}
+
+
+def _address(part: Json) -> str:
+    pictured = part.get("image_url")
+    url = pictured.get("url") if isinstance(pictured, dict) else pictured
+    return url if isinstance(url, str) else ""

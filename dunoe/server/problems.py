@@ -1,5 +1,6 @@
 """A Problem in the words of whoever asked: OpenAI, Ollama or Anthropic, Korean or English."""
 
+import math
 from typing import Literal
 
 from dunoe.engines.request import Json
@@ -43,7 +44,7 @@ def headers(problem: Problem) -> list[tuple[bytes, bytes]]:
     """What the status line alone does not say: when to come back, how to prove who you are, what to do instead."""
     found = []
     if isinstance(problem, RetryLater) and problem.retry_after_s is not None:
-        found.append((b"retry-after", b"%d" % max(1, round(problem.retry_after_s))))
+        found.append((b"retry-after", b"%d" % max(1, math.ceil(problem.retry_after_s))))
     if problem.status == 401:
         found.append((b"www-authenticate", b'Bearer realm="dunoe"'))
     if isinstance(problem, WrongMethod):

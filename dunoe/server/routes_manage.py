@@ -159,8 +159,16 @@ def _broken(problem: Problem, language: Language) -> bytes:
 async def delete(asked: Asked) -> None:
     """DELETE /api/delete."""
     body: NameBody = asked.body
-    brain = asked.brain
-    model = await _known(brain, body.named())
+    brain, name = asked.brain, body.named()
+    if not brain.catalogue.has(name):
+        await brain.look_again()
+    if not brain.catalogue.has(
+        name
+    ):  # a broken file, an adapter, half a pull: no model, but ours to remove
+        await anyio.to_thread.run_sync(brain.shelf.remove, name)
+        await asked.wire.whole(b"", "text/plain")
+        return
+    model = brain.catalogue.find(name)
     engine = brain.engines[model.engine]
     if isinstance(engine, OllamaEngine):
         await brain.runner.unload(model)
@@ -168,7 +176,7 @@ async def delete(asked: Asked) -> None:
     else:
         _refuse_configured(brain, model)
         await brain.runner.unload(model)
-        brain.shelf.remove(model.name)
+        await anyio.to_thread.run_sync(brain.shelf.remove, model.name)
     await brain.look_again(after_s=0)
     await asked.wire.whole(b"", "text/plain")
 

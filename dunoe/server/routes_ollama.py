@@ -195,16 +195,23 @@ def _file_card(brain: Brain, model: Model, file: Path) -> Card:
     return Card(
         name=model.name,
         modified_at=datetime.fromtimestamp(stat.st_mtime, UTC),
-        size=model.footprint,
-        digest=_recorded(brain, model) or _digest(str(file), f"{stat.st_size} {stat.st_mtime_ns}"),
+        size=model.footprint if _is_pulled(brain, file) else stat.st_size,
+        digest=_recorded(brain, model, file)
+        or _digest(str(file), f"{stat.st_size} {stat.st_mtime_ns}"),
         details=details_of(header),
         capabilities=capabilities_of(header, is_seeing=model.settings.projector is not None),
     )
 
 
-def _recorded(brain: Brain, model: Model) -> str | None:
+def _is_pulled(brain: Brain, file: Path) -> bool:
+    return file.parent == brain.settings.models_folder
+
+
+def _recorded(brain: Brain, model: Model, file: Path) -> str | None:
     """The sha256 that was reckoned when the file was pulled."""
-    return brain.shelf.digest(model.name) if model.name in brain.shelf.names() else None
+    if not _is_pulled(brain, file) or model.name in brain.settings.models:
+        return None
+    return brain.shelf.digest(model.name)
 
 
 def _header(file: Path, arrays: bool) -> Header:

@@ -10,7 +10,7 @@ import anyio
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from dunoe.engines.request import Embedding, Generation, Reranking
-from dunoe.errors import NotFound, Problem, Text
+from dunoe.errors import Language, NotFound, Problem, Text
 from dunoe.portfolio.model import Model
 from dunoe.residency.tenant import Resident
 from dunoe.server.brain import Brain
@@ -20,6 +20,7 @@ from dunoe.version import VERSION
 
 log = logging.getLogger("dunoe.server")
 
+READY_AGAIN_S = 5.0  # a stranger's question is answered from the look before, if it is no older
 READY_LIMIT_S = 10.0  # one token within this, or the engine hangs
 _PAGE = files("dunoe.server").joinpath("page")
 _MEDIA = {
@@ -40,8 +41,28 @@ async def alive(asked: Asked) -> None:
 
 
 async def ready(asked: Asked) -> None:
-    """GET /readyz: the database takes a row, and every loaded model writes a token."""
-    brain, language = asked.brain, language_of(asked.brain, asked.call)
+    """GET /readyz: the database takes a row, engines answer, and every loaded model writes a token.
+
+    Strangers may ask as often as they like and get a look that is some seconds old.
+    """
+    brain, is_ours = asked.brain, is_loopback(asked.call.address)
+    async with brain.readiness.looking:
+        if is_ours or time.monotonic() - brain.readiness.at > READY_AGAIN_S:
+            brain.readiness.said = await _look(brain, language_of(brain, asked.call))
+            brain.readiness.at = time.monotonic()
+        said = dict(brain.readiness.said)
+    is_ready = all(word == "ok" for word in said.values())
+    if not brain.catalogue.models():
+        said["models"] = Text("모델이 없습니다", "there is no model").in_(
+            language_of(brain, asked.call)
+        )
+    answer: dict[str, object] = {"status": "ok" if is_ready else "not ready"}
+    if is_ours:  # names and addresses are nobody else's business
+        answer["checks"] = said
+    await asked.wire.json(answer, 200 if is_ready else 503)
+
+
+async def _look(brain: Brain, language: Language) -> dict[str, str]:
     said: dict[str, str] = {}
 
     async def run(name: str, check: Callable[[], Awaitable[None]]) -> None:
@@ -58,13 +79,7 @@ async def ready(asked: Asked) -> None:
     async with anyio.create_task_group() as group:
         for name, check in _checks(brain).items():
             group.start_soon(run, name, check)
-    is_ready = all(word == "ok" for word in said.values())
-    if not brain.catalogue.models():
-        said["models"] = Text("모델이 없습니다", "there is no model").in_(language)
-    answer: dict[str, object] = {"status": "ok" if is_ready else "not ready"}
-    if is_loopback(asked.call.address):  # names and addresses are nobody else's business
-        answer["checks"] = said
-    await asked.wire.json(answer, 200 if is_ready else 503)
+    return said
 
 
 def _checks(brain: Brain) -> dict[str, Callable[[], Awaitable[None]]]:

@@ -85,7 +85,6 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
     async with slot(asked, model) as engine:
         async for batch in _events(asked, engine, model, asks):
             answer.add(batch)
-    answer.usage = asked.call.usage or answer.usage
     await asked.wire.json(reply.whole(answer))
 
 

@@ -243,17 +243,22 @@ async def _send_stream(to: Connection, answer: Answer, pieces: list[bytes], turn
     for piece in pieces[:at]:
         await _say(to, piece, turn)
     if breaks:
-        if turn.fault == "half_line":
-            after = pieces[at] if at < len(pieces) else answer.end
-            to.chunk(after[: len(after) // 2])
-        elif turn.fault in ("garbage", "error"):
-            to.chunk(answer.garbage if turn.fault == "garbage" else answer.error)
-        await _break(to, turn)
-        for piece in pieces[at:] if turn.fault == "hang" else ():
-            await _say(to, piece, turn)
+        await _break_in(to, answer, pieces[at:], turn)
     if turn.fault not in ("unfinished", "error", "garbage"):
         await _say(to, answer.end, turn)
     to.write(b"0\r\n\r\n")
+
+
+async def _break_in(to: Connection, answer: Answer, left: list[bytes], turn: Turn) -> None:
+    """The fault, after the pieces that went out whole; left: those that did not."""
+    if turn.fault == "half_line":
+        after = left[0] if left else answer.end
+        to.chunk(after[: len(after) // 2])
+    elif turn.fault in ("garbage", "error"):
+        to.chunk(answer.garbage if turn.fault == "garbage" else answer.error)
+    await _break(to, turn)
+    for piece in left if turn.fault == "hang" else ():
+        await _say(to, piece, turn)
 
 
 async def _say(to: Connection, piece: bytes, turn: Turn) -> None:

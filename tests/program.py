@@ -11,7 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-OURS = ("OLLAMA_BASE_URL", "OLLAMA_MODEL", "OLLAMA_MODEL_LIGHT", "OLLAMA_AUTH_HEADER", "DATABASE_URL")
+OURS = (
+    "OLLAMA_BASE_URL",
+    "OLLAMA_MODEL",
+    "OLLAMA_MODEL_LIGHT",
+    "OLLAMA_AUTH_HEADER",
+    "DATABASE_URL",
+)
 START_S = 60
 
 
@@ -38,7 +44,16 @@ class Dunoe:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dunoe.cli.main", "serve", "--config", str(self.config), "--port", "0"],
+            [
+                sys.executable,
+                "-m",
+                "dunoe.cli.main",
+                "serve",
+                "--config",
+                str(self.config),
+                "--port",
+                "0",
+            ],
             env=environment(self.home, self.more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

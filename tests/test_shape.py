@@ -29,7 +29,8 @@ SETTINGS = {
     "toml_file",
 }  # parts of the room `settings`, which lies flat in the house
 
-HEAVY = {"torch", "xllamacpp", "alembic", "pynvml"}  # may be imported by the one function that needs them
+# may be imported by the one function that needs them
+HEAVY = {"torch", "xllamacpp", "alembic", "pynvml"}
 NO_HOME = {"utils", "util", "helpers", "common", "core", "manager", "base", "misc"}
 BROAD = {"Exception", "BaseException"}
 BARE = ast.Name("BaseException")  # what `except:` means

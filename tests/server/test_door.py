@@ -46,7 +46,9 @@ async def door(store: Store, tmp_path: Path, clock: Clock) -> Door:
     return door_of(store, tmp_path, clock)
 
 
-async def test_before_the_first_key_this_machine_needs_none_and_nobody_else_gets_in(door: Door) -> None:
+async def test_before_the_first_key_this_machine_needs_none_and_nobody_else_gets_in(
+    door: Door,
+) -> None:
     assert door.holder("", is_local=True) is None
     assert door.holder("what-the-openai-client-always-sends", is_local=True) is None
     with pytest.raises(Unauthorized):
@@ -80,7 +82,9 @@ async def test_management_needs_an_admin_key_even_here(door: Door, store: Store)
         door.check_scope(key, "admin")
 
 
-async def test_a_page_of_another_site_does_not_reach_us_through_a_visitors_browser(door: Door) -> None:
+async def test_a_page_of_another_site_does_not_reach_us_through_a_visitors_browser(
+    door: Door,
+) -> None:
     door.check_origin("127.0.0.1:11435", "")
     door.check_origin("localhost:11435", "http://localhost:3000")
     door.check_origin("[::1]:11435", "")
@@ -121,7 +125,9 @@ async def test_the_list_of_addresses_holds_for_mapped_ipv6_too(
             door.check_address(address)
 
 
-async def test_requests_a_minute_are_spread_and_come_back(door: Door, store: Store, clock: Clock) -> None:
+async def test_requests_a_minute_are_spread_and_come_back(
+    door: Door, store: Store, clock: Clock
+) -> None:
     key, _ = store.keys.add("web", ["infer"], requests_per_minute=3)
     for _ in range(3):
         door.check_limits(key, "127.0.0.1")
@@ -140,7 +146,9 @@ async def test_a_clock_that_stands_still_never_fills_a_bucket() -> None:
     assert all(bucket.take(0) == 60 for _ in range(3))
 
 
-async def test_tokens_a_day_are_counted_before_they_are_written_down(door: Door, store: Store) -> None:
+async def test_tokens_a_day_are_counted_before_they_are_written_down(
+    door: Door, store: Store
+) -> None:
     key, _ = store.keys.add("web", ["infer"], tokens_per_day=100)
     store.usage.add(key.id, "tiny", 60, 39)
     door.check_limits(key, "127.0.0.1")

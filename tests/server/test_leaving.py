@@ -72,9 +72,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def house(
-    tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path
-) -> AsyncIterator[Served]:
+async def house(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> AsyncIterator[Served]:
     """A server with one model that has one slot."""
     config = f'[models.tiny]\nfile = "{tiny_chat}"\ncontext = 8192\nparallel = 1\n'
     async with served(tmp_path_factory.mktemp("leaving"), config) as house:
@@ -171,7 +169,9 @@ async def test_while_the_model_is_being_loaded(tmp_path: Path, way: Way, stream:
 
 async def test_before_the_body_has_arrived(house: Served) -> None:
     async with await anyio.connect_tcp("127.0.0.1", house.port) as stream:
-        await stream.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+        await stream.send(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"
+        )
     slots = await loaded(house)
     await nothing_is_held(house, slots)
 

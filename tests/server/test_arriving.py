@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import aiohttp
+import anyio
 import pytest
 
 from dunoe.engines.request import Json
@@ -60,3 +61,16 @@ async def test_a_model_that_an_ollama_got_by_itself_is_found_by_its_name(tmp_pat
             house.brain.listed_at = float("-inf")  # as if the last look were long ago
             ask = {"model": "new:latest", "stream": False, **ASK}
             assert await status(house, "/api/chat", ask) == 200
+
+
+async def test_what_is_no_model_can_still_be_removed(tmp_path: Path) -> None:
+    async with served(tmp_path, "") as house:
+        broken = anyio.Path(house.brain.settings.models_folder / "broken.gguf")
+        await broken.parent.mkdir(parents=True, exist_ok=True)
+        await broken.write_text("half a model")
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": admin(house)}) as session,
+            session.delete(house.url + "/api/delete", json={"model": "broken"}) as answer,
+        ):
+            assert answer.status == 200
+        assert not await broken.exists()

@@ -224,3 +224,35 @@ def test_documents_come_back_best_first() -> None:
     ]
     with pytest.raises(BadRequest):
         decode_rerank(RerankBody.model_validate({"query": "q", "documents": [{"title": "x"}]}))
+
+
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def pictured(url: Any) -> Json:
+    parts = [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": url}]
+    return {"messages": [{"role": "user", "content": parts}]}
+
+
+def test_a_picture_in_the_request_goes_on_to_the_model() -> None:
+    ask = decode_chat(*chat(**pictured({"url": PIXEL})))
+    assert ask.messages[0]["content"][1]["image_url"]["url"] == PIXEL
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        {"url": "http://169.254.169.254/latest"},
+        {"url": "file:///etc/passwd"},
+        {"url": 5},
+        {},
+        "https://x",
+    ],
+)
+def test_no_address_is_fetched_for_a_caller(url: Any) -> None:
+    """llama.cpp itself would fetch what it is pointed at, from inside this network."""
+    with pytest.raises(BadRequest):
+        decode_chat(*chat(**pictured(url)))

@@ -7,7 +7,7 @@ from math import sqrt
 
 from dunoe.engines.events import Event, Extra, Reading, Said, Usage
 from dunoe.engines.openai import OpenAIEngine
-from dunoe.engines.openai_wire import Decoder, body
+from dunoe.engines.openai_wire import NO_SENSE, Decoder, body
 from dunoe.engines.request import (
     Counted,
     Counting,
@@ -84,7 +84,7 @@ class LlamaServerEngine(OpenAIEngine):
         answer = await self.upstream.json("POST", "/infill", probe)
         try:
             before, between, after = answer["prompt"].split(PROBE)
-        except (KeyError, TypeError, ValueError) as exc:
+        except NO_SENSE as exc:
             raise self.garbage(answer) from exc
         begin = await self._tokens("", is_whole=True)  # the mark that begins every prompt, if any
         first = await self._tokens(before.rpartition("\n")[2])  # less the example file's name
@@ -123,7 +123,10 @@ class LlamaServerEngine(OpenAIEngine):
             if not ask.truncate:
                 raise
             props = await self.show(model)
-            context = int(props["default_generation_settings"]["n_ctx"])
+            try:
+                context = int(props["default_generation_settings"]["n_ctx"])
+            except NO_SENSE as exc:
+                raise self.garbage(props) from exc
             inputs: list[str | list[int]] = [await self._cut(one, context) for one in ask.inputs]
             return await self._embed(replace(ask, inputs=inputs))
 
@@ -150,7 +153,11 @@ class LlamaServerEngine(OpenAIEngine):
             if ask.tools:
                 chat["tools"] = ask.tools
             prompt = await self.upstream.json("POST", "/apply-template", chat)
-            tokens = await self._tokens(prompt["prompt"], is_whole=True)
+            try:
+                text = prompt["prompt"]
+            except NO_SENSE as exc:
+                raise self.garbage(prompt) from exc
+            tokens = await self._tokens(text, is_whole=True)
         return Counted(len(tokens), tokens)
 
     async def _tokens(
@@ -160,8 +167,8 @@ class LlamaServerEngine(OpenAIEngine):
         asked = {"content": text, "add_special": is_whole, "parse_special": not is_plain}
         answer = await self.upstream.json("POST", "/tokenize", asked)
         try:
-            tokens: list[int] = answer["tokens"]
-        except (KeyError, TypeError) as exc:
+            tokens = [int(token) for token in answer["tokens"]]
+        except NO_SENSE as exc:
             raise self.garbage(answer) from exc
         return tokens
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from dunoe.engines.engine import Listed
 from dunoe.engines.events import Event
 from dunoe.engines.http import Upstream, authorization
-from dunoe.engines.openai_wire import Decoder, body
+from dunoe.engines.openai_wire import NO_SENSE, Decoder, body
 from dunoe.engines.refusals import garbage
 from dunoe.engines.request import (
     Counted,
@@ -91,8 +91,8 @@ class OpenAIEngine:
         try:
             ordered = sorted(answer["data"], key=lambda one: int(one["index"]))
             vectors = [one["embedding"] for one in ordered]
-            counted = (answer.get("usage") or {}).get("prompt_tokens") or 0
-        except (AttributeError, KeyError, TypeError) as exc:
+            counted = int((answer.get("usage") or {}).get("prompt_tokens") or 0)
+        except NO_SENSE as exc:
             raise self.garbage(answer) from exc
         if len(vectors) != len(ask.inputs):
             raise self.garbage(answer)
@@ -106,9 +106,10 @@ class OpenAIEngine:
             by_index = {one["index"]: one["relevance_score"] for one in answer["results"]}
             scores = [float(by_index[n]) for n in range(len(ask.documents))]
             usage = answer.get("usage") or {}
-        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            counted = int(usage.get("prompt_tokens") or usage.get("total_tokens") or 0)
+        except NO_SENSE as exc:
             raise self.garbage(answer) from exc
-        return Reranked(scores, usage.get("prompt_tokens") or usage.get("total_tokens") or 0)
+        return Reranked(scores, counted)
 
     async def _reranked(self, asked: Json) -> Any:  # Any: JSON
         for path in [self._rerank_path] if self._rerank_path else ["/v1/rerank", "/rerank"]:
@@ -139,7 +140,7 @@ class OpenAIEngine:
             self._count_path = path
             try:
                 return Counted(int(answer["count"]), answer.get("tokens"))
-            except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            except NO_SENSE as exc:
                 raise self.garbage(answer) from exc
         raise NotSupported(
             Text(
@@ -158,7 +159,7 @@ class OpenAIEngine:
         answer = await self._models()
         try:
             return [Listed(one["id"], details=one) for one in answer["data"] or []]
-        except (KeyError, TypeError) as exc:
+        except NO_SENSE as exc:
             raise self.garbage(answer) from exc
 
     async def show(self, model: Model) -> Json:

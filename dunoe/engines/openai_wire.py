@@ -30,6 +30,8 @@ REASONS: dict[str, FinishReason] = {
     "content_filter": "content_filter",
     "eos": "stop",
 }
+# What reading JSON of another shape than its dialect's raises.
+NO_SENSE = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
 BROKEN = frozenset({"abort", "error", "cancelled"})  # vLLM and others: the answer is not whole
 
 
@@ -95,9 +97,9 @@ class Decoder:
     def __init__(self, engine: str, n: int = 1) -> None:
         self.engine = engine
         self.unfinished = set(range(n))
-        self.is_done = False
         self._choices = range(n)
-        self._usage: Json | None = None
+        self._counted: Json | None = None
+        self._usage: Usage | None = None
         self._timings: Json = {}
         self._sent: Json = {}
 
@@ -114,7 +116,6 @@ class Decoder:
             else:
                 continue  # event:, id:, retry:
             if data.strip() == b"[DONE]":
-                self.is_done = True
                 break
             self.chunk(self._parsed(data), events)
         return events
@@ -129,17 +130,7 @@ class Decoder:
         """What is said last; raise EngineFailed when the answer is not whole."""
         if self.unfinished:
             raise broke_off(self.engine)
-        if self._usage is None:
-            return []
-        details = self._usage.get("prompt_tokens_details") or {}
-        usage = Usage(
-            prompt_tokens=self._usage.get("prompt_tokens") or 0,
-            completion_tokens=self._usage.get("completion_tokens") or 0,
-            cached_tokens=details.get("cached_tokens") or 0,
-            prefill_s=self._timings.get("prompt_ms", 0.0) / 1000,
-            decode_s=self._timings.get("predicted_ms", 0.0) / 1000,
-        )
-        return [usage]
+        return [] if self._usage is None else [self._usage]
 
     def chunk(self, chunk: Any, events: list[Event]) -> None:  # Any: JSON
         """Append the events of one JSON object."""
@@ -151,12 +142,14 @@ class Decoder:
                 for choice in choices:
                     self._choice(choice, events)
             if progress := chunk.get("prompt_progress"):
-                events.append(Reading(progress["total"]))
+                events.append(Reading(int(progress["total"])))
             if chunk.get("usage"):
-                self._usage = chunk["usage"]
+                self._counted = chunk["usage"]
             if news := chunk.keys() - MODELLED:
                 self._extra({key: chunk[key] for key in news}, events)
-        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            if self._counted is not None:
+                self._usage = _usage(self._counted, self._timings)
+        except NO_SENSE as exc:
             raise self._garbage(chunk) from exc
 
     def _parsed(self, data: bytes) -> Any:  # Any: JSON
@@ -225,10 +218,24 @@ def _text(value: object) -> str:
     return value
 
 
+def _usage(counted: Json, timings: Json) -> Usage:
+    details = counted.get("prompt_tokens_details") or {}
+    return Usage(
+        prompt_tokens=int(counted.get("prompt_tokens") or 0),
+        completion_tokens=int(counted.get("completion_tokens") or 0),
+        cached_tokens=int(details.get("cached_tokens") or 0),
+        prefill_s=float(timings.get("prompt_ms") or 0) / 1000,
+        decode_s=float(timings.get("predicted_ms") or 0) / 1000,
+    )
+
+
 def _logprobs(logprobs: Json) -> list[Json] | None:
     """OpenAI's chat form; the older form of completions is turned into it."""
     if "tokens" not in logprobs:
-        return logprobs.get("content")
+        content: list[Json] | None = logprobs.get("content")
+        if not all(isinstance(token, dict) for token in content or ()):
+            raise TypeError("tokens that are none")
+        return content
     tops = logprobs.get("top_logprobs") or [None] * len(logprobs["tokens"])
     return [
         {

@@ -155,6 +155,13 @@ def test_the_older_form_of_probabilities_becomes_the_newer_one() -> None:
         chunk({"content": {"no": "text"}}),
         chunk({"tool_calls": [{"index": 10**9, "function": {"name": "f"}}]}),
         chunk({"tool_calls": [{"index": -1, "function": {"name": "f"}}]}),
+        chunk(finish="stop", usage=5),
+        chunk(finish="stop", usage={"prompt_tokens": "x"}),
+        chunk(finish="stop", usage={"prompt_tokens_details": [1]}),
+        chunk(finish="stop", usage={"prompt_tokens": 1}, timings={"prompt_ms": "x"}),
+        chunk({"content": "x"}, "stop").replace(
+            b'"index":0', b'"index":0,"logprobs":{"content":5}'
+        ),
         b"data: [1, 2]",
         b"data: {}",
         b'data: {"choices": 5}',
@@ -214,6 +221,13 @@ async def test_a_question_that_makes_no_json_is_the_callers_matter() -> None:
     async with opened() as (engine, _):
         with pytest.raises(BadRequest):
             await behaviour.read(engine.generate(MODEL, Generation("chat", options=deep)))
+
+
+async def test_a_vector_with_a_number_that_is_none_is_garbage() -> None:
+    async with opened() as (engine, _):
+        with pytest.raises(EngineFailed) as told:
+            engine.embedded({"data": [{"index": "abc", "embedding": [1.0]}]}, Embedding(["a"]))
+    assert told.value.code == "engine_garbage"
 
 
 async def test_vectors_scores_and_lists_come_in_our_order() -> None:

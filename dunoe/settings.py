@@ -41,7 +41,7 @@ def read_size(value: object) -> object:
 
 def read_url(value: str) -> str:
     """An HTTP address without the slash at its end; raises `Refused` for anything else."""
-    if not re.match(r"https?://[^\s/]+", value):
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
         raise Refused(
             Text(
                 "http:// 또는 https://로 시작하는 주소여야 합니다",
@@ -197,7 +197,7 @@ class QdrantSettings(_Table):
 class HubSettings(_Table):
     """Where `hf:` sources come from; HF_ENDPOINT and HF_TOKEN say the same."""
 
-    url: str = Field("https://huggingface.co", pattern=r"^https?://[^\s/]+")
+    url: Annotated[str, AfterValidator(read_url)] = "https://huggingface.co"
     token: str | None = Field(None, description="for gated models, or env:NAME")
 
 
@@ -389,12 +389,21 @@ class _Check:
 
     def secret(self, at: str, value: str | None) -> str | None:
         """`env:NAME` is that variable; one that is not set is no secret at all."""
-        if value is None or not value.startswith("env:"):
-            return value
-        name = value.removeprefix("env:")
-        if not self.env.get(name):
-            self.unset[at] = name
-        return self.env.get(name) or None
+        if value is None:
+            return None
+        if value.startswith("env:"):
+            name = value.removeprefix("env:")
+            value = self.env.get(name, "")
+            if not value.strip():
+                self.unset[at] = name
+        value = value.strip()
+        if not value.isprintable():  # no header may hold it, so every request would fail
+            raise self.file.wrong(
+                tuple(at.split(".")),
+                Text(f"'{at}'에 제어 문자가 있습니다", f"'{at}' holds control characters"),
+                Text("값을 한 줄로 다시 쓰세요.", "write its value anew, on one line."),
+            )
+        return value or None
 
     def names(self, settings: Settings) -> None:
         """Every name means one model, and every name that is used means one at all."""

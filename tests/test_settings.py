@@ -50,6 +50,8 @@ def refusal(tmp_path: Path, text: str, **environ: str) -> Misconfigured:
         ('[engines.box]\nkind = "olama"\nurl = "http://x"', 2, "'ollama', 'openai'", "one of"),
         ('[engines.box]\nkind = "ollama"', 1, "'engines.box.url': 꼭 필요한", "missing"),
         ('[engines.box]\nkind = "ollama"\nurl = "box:11434"', 3, "http://", "http://"),
+        ('[engines.box]\nkind = "ollama"\nurl = "http://a b c"', 3, "http://", "http://"),
+        ('[hub]\nurl = "http://a b"', 2, "http://", "http://"),
         ('[engines."llama.cpp"]\nkind = "llama"\nurl = "http://x"', 1, "내장 엔진", "embedded"),
         ('[roles]\nchef = "a"', 2, "'roles.chef'", "must be one of"),
         ('[roles]\nbrain = "a"', 2, "모델 'a'이(가) 설정에 없습니다", "no model 'a'"),
@@ -207,6 +209,14 @@ def test_a_secret_is_read_from_the_variable_it_names_and_missed_when_unset(tmp_p
     settings = loaded(tmp_path, text)
     assert settings.engines["box"].api_key is None
     assert settings.unset == {"engines.box.api_key": "BOX_KEY"}
+
+
+def test_a_secret_loses_its_line_end_and_holds_no_other(tmp_path: Path) -> None:
+    box = '[engines.box]\nkind = "ollama"\nurl = "http://x"\nauth_header = "env:SECRET"'
+    settings = loaded(tmp_path, box, SECRET="Bearer x\n")
+    assert settings.engines["box"].auth_header == "Bearer x"
+    refused = refusal(tmp_path, box, SECRET="Bearer\nx")
+    assert "control characters" in refused.message.en and "Bearer" not in str(refused)
 
 
 def test_relative_files_are_relative_to_the_config(tmp_path: Path) -> None:

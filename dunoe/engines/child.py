@@ -18,6 +18,7 @@ from dunoe.errors import EngineFailed, EngineTimeout, Text
 PROGRAM = Path(__file__).with_name("llama_child.py")
 LOG_LINES = 50
 LOG_LINE = 2000  # characters
+LOG_S = 1.0  # seconds that the log may outlast its child
 STOP_S = 3.0  # seconds a child may take to end by itself
 
 # `0.00.182.172 E llama_model_load: error loading model: ...`
@@ -26,7 +27,7 @@ _STAMPED = re.compile(r"\d+\.\d+\.\d+\.\d+ (?P<level>[A-Z]) (?:\w+:? +)?(?:\w+: 
 _CAUSES = (
     (
         ("lora adapter",),
-        Text("LoRA 어댑터를 얹을 수 없습니다", "a LoRA adapter does not go onto it"),
+        Text("LoRA 어댑터를 적용할 수 없습니다", "a LoRA adapter does not go onto it"),
         Text("[models]의 adapters를 확인하세요.", "check its adapters under [models]."),
     ),
     (
@@ -192,11 +193,19 @@ class Child:
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Keep the end of the log, and reap the process."""
+        log = asyncio.create_task(self._keep_log(process))
+        try:
+            await process.wait()
+            # Its last words are short and there; a heir of its stderr may hold the pipe open for ever.
+            await asyncio.wait([log], timeout=LOG_S)
+        finally:
+            log.cancel()
+            self.ended.set()
+
+    async def _keep_log(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         rest = b""
         while data := await process.stderr.read(2**16):
             *lines, rest = (rest + data).split(b"\n")
             rest = rest[-LOG_LINE:]
             self.log += (line.decode("utf-8", "replace").strip()[:LOG_LINE] for line in lines)
-        await process.wait()
-        self.ended.set()

@@ -196,8 +196,8 @@ class Upstream:
             why = re.sub(r"^Cannot connect to host .*? \[|\]$", "", str(exc))
             return EngineFailed(
                 Text(
-                    f"엔진 '{self.name}'에 연결할 수 없습니다 ({self.url}): {why}",
-                    f"cannot reach engine '{self.name}' at {self.url}: {why}",
+                    f"엔진 '{self.name}'에 연결할 수 없습니다: {why}",
+                    f"cannot reach engine '{self.name}': {why}",
                 ),
                 Text(
                     "그 서버가 켜져 있는지, 설정의 url이 맞는지 확인하세요.",
@@ -214,7 +214,9 @@ class Upstream:
 _LIMITS = {
     "connect_timeout": Text("연결 시간이 초과되었습니다", "no connection in time"),
     "first_token_timeout": Text("첫 응답이 제때 오지 않았습니다", "no first token in time"),
-    "between_tokens_timeout": Text("답하다가 멈추었습니다", "the answer stood still for too long"),
+    "between_tokens_timeout": Text(
+        "답변 도중 응답이 멈췄습니다", "the answer stood still for too long"
+    ),
     "total_timeout": Text("답 전체의 시간 제한을 넘었습니다", "the whole answer took too long"),
 }
 _SETTINGS = {

@@ -62,7 +62,7 @@ def refusal(engine: str, status: int, retry_after: str | None, body: bytes) -> P
     if status in (401, 403):
         return EngineFailed(
             Text(
-                f"엔진 '{engine}'이(가) 우리를 들여보내지 않습니다: {message}",
+                f"엔진 '{engine}'이(가) 접근을 거부했습니다: {message}",
                 f"engine '{engine}' does not let us in: {message}",
             ),
             Text(

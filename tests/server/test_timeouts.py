@@ -160,7 +160,7 @@ async def test_each_limit_has_its_own_code(
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("ko", "답하다가 멈추었습니다"), ("en", "stood still")]
+    ("language", "said"), [("ko", "답변 도중 응답이 멈췄습니다"), ("en", "stood still")]
 )
 async def test_a_broken_stream_speaks_the_callers_language(
     house: Served, fake: FakeEngine, dialect: Dialect, language: Language, said: str

@@ -1,12 +1,13 @@
 """Fetching a model: one call for everybody who wants it, however often and from however many at once."""
 
 import asyncio
+import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dunoe.errors import Busy, Problem, Text
 from dunoe.weights.naming import checked_name
-from dunoe.weights.pull import Phase, Progress, Pull, Pulled
+from dunoe.weights.pull import Phase, Progress, Pull, Pulled, wrong_digest
 from dunoe.weights.sources import read_source
 from dunoe.weights.web import Wire
 
@@ -50,6 +51,8 @@ async def fetch(
             )
         pulled = await running.follow(progress)
         if pulled is not None:
+            if sha256 is not None and sha256.lower() != pulled.sha256:
+                raise wrong_digest(wanted.label, sha256.lower(), pulled.sha256)
             return pulled
     running = _running[key] = _Running(wanted.label, [progress])
     try:
@@ -84,7 +87,7 @@ class _Running:
         finally:
             self.listeners.remove(progress)
         if isinstance(self.outcome, Problem):
-            raise self.outcome
+            raise copy.copy(self.outcome)  # one instance raised twice mixes two tracebacks
         return self.outcome
 
 

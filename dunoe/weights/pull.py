@@ -119,7 +119,7 @@ class Pull:
                 raise self._taken()
             is_here = record is not None and _is_same(record, found)
             if record is not None and is_here and self.sha256 not in (None, record.sha256):
-                raise _wrong_digest(self.source.label, self.sha256 or "", record.sha256)
+                raise wrong_digest(self.source.label, self.sha256 or "", record.sha256)
             parts.append(_Part(place, target, partial, found, is_here))
         others = {path.name for path in self.folder.glob(f"*{SUFFIX}")} - set(names)
         if any(model_of(other.removesuffix(SUFFIX)) == self.model for other in others):
@@ -129,7 +129,7 @@ class Pull:
     async def _find(self, web: Web, url: URL) -> Found:
         found = await web.find(url, self.source.label)
         if self.sha256 and found.sha256 and self.sha256 != found.sha256:
-            raise _wrong_digest(self.source.label, self.sha256, found.sha256)
+            raise wrong_digest(self.source.label, self.sha256, found.sha256)
         return found
 
     def _finish(self, partial: Partial, target: Path) -> None:
@@ -143,7 +143,7 @@ class Pull:
     def _taken(self) -> BadRequest:
         return BadRequest(
             Text(
-                f"'{self.model}'이라는 다른 모델이 이미 있습니다",
+                f"'{self.model}'(이)라는 다른 모델이 이미 있습니다",
                 f"another model called '{self.model}' is already here",
             ),
             Text(
@@ -210,7 +210,7 @@ class Pull:
             digest = await _watched(lambda tick: _digest(partial.file, tick), report)
             expected = self.sha256 or part.found.sha256
             if expected is not None and expected != digest:
-                raise _wrong_digest(self.source.label, expected, digest)
+                raise wrong_digest(self.source.label, expected, digest)
         except (BadModelFile, EngineFailed):
             partial.drop()
             raise
@@ -298,7 +298,8 @@ async def _watched(work: Callable[[Callable[[int], None]], T], report: Callable[
         left.set()
 
 
-def _wrong_digest(label: str, expected: str, found: str) -> EngineFailed:
+def wrong_digest(label: str, expected: str, found: str) -> EngineFailed:
+    """The error of a file that is not the one that was asked for."""
     return EngineFailed(
         Text(
             f"sha256이 다릅니다: {label} ({expected[:12]}…이어야 하는데 {found[:12]}…)",

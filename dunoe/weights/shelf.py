@@ -107,7 +107,7 @@ class Shelf:
                 ),
             )
         names = file_names(name, len(model.files))
-        with lock(self.folder, name), disk_problems(self.folder):
+        with disk_problems(self.folder), lock(self.folder, name):
             for old, new in reversed([*zip(model.files, names, strict=True)]):
                 partial = Partial(self.folder, new)
                 try:
@@ -126,7 +126,7 @@ class Shelf:
         Raises `NotFound`, and `Busy` while it is being pulled.
         """
         files, left = self.removable(name)
-        with lock(self.folder, name), disk_problems(self.folder):
+        with disk_problems(self.folder), lock(self.folder, name):
             for file in files:
                 file.unlink(missing_ok=True)
                 file.with_suffix(".json").unlink(missing_ok=True)

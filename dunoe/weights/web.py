@@ -91,7 +91,8 @@ class Web:
         told: dict[str, str] = {}
         for _ in range(REDIRECTS):
             is_hub = url.origin() == self._hub
-            token = self.wire.token if is_hub else None
+            is_private = url.scheme == "https" or is_loopback(url.host or "")
+            token = self.wire.token if is_hub and is_private else None
             headers = ranged | ({"Authorization": f"Bearer {token}"} if token else {})
             async with self.session.get(url, headers=headers, allow_redirects=False) as response:
                 if is_hub:

@@ -29,7 +29,7 @@ def local_key(home: Path) -> LocalKey:
             path.touch(mode=0o600, exist_ok=False)
             path.write_text(f"dn-local-{secrets.token_urlsafe(32)}", "ascii")
         token = path.read_text("ascii").strip()
-    except OSError as exc:
+    except (OSError, UnicodeDecodeError) as exc:
         raise Misconfigured(
             Text(
                 f"데이터 폴더에 쓸 수 없습니다: {home}", f"cannot write to the data folder: {home}"

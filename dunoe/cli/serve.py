@@ -33,7 +33,7 @@ COLUMNS = (
 @app.command()
 def serve(
     host: Annotated[
-        str | None, typer.Option(metavar="HOST", help="들을 주소 · address to listen on")
+        str | None, typer.Option(metavar="HOST", help="접속을 받을 주소 · address to listen on")
     ] = None,
     port: Annotated[
         int | None, typer.Option(metavar="PORT", help="포트, 0이면 아무거나 · port, 0 takes any")

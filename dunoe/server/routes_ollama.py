@@ -31,7 +31,7 @@ from dunoe.server.ollama_request import (
     decode_embeddings,
     decode_generate,
 )
-from dunoe.server.speaking import choose, counted, slot, speak
+from dunoe.server.speaking import check_mode, choose, counted, slot, speak
 from dunoe.version import VERSION
 from dunoe.weights.header import BadModelFile, Header, read_header
 
@@ -52,14 +52,14 @@ class ShowBody(Body):
 async def chat(asked: Asked) -> None:
     """POST /api/chat."""
     body: ChatBody = asked.body
-    model = await choose(asked, body.model, "chat")
+    model = await choose(asked, body.model)
     await _speak_or_load(asked, model, decode_chat(body), ChatReply(body.model or model.name))
 
 
 async def generate(asked: Asked) -> None:
     """POST /api/generate."""
     body: GenerateBody = asked.body
-    model = await choose(asked, body.model, "chat")
+    model = await choose(asked, body.model)
     await _speak_or_load(
         asked, model, decode_generate(body), GenerateReply(body.model or model.name)
     )
@@ -73,6 +73,7 @@ async def _speak_or_load(
 ) -> None:
     match wanted:
         case Generation():
+            check_mode(model, "chat")
             await speak(asked, model, [wanted], reply)
         case Preload():
             async with slot(asked, model):

@@ -37,14 +37,16 @@ async def choose(asked: Asked, name: str | None, mode: Mode | None = None) -> Mo
     call.model = model
     call.role = name if name and name in brain.catalogue.roles_of(model.name) else ""
     brain.door.check_model(call.key, brain.catalogue.names_of(model))
-    if mode is not None and model.is_embedded and model.settings.mode != mode:
-        raise _other_mode(model, mode)
+    if mode is not None:
+        check_mode(model, mode)
     return model
 
 
-def _other_mode(model: Model, mode: Mode) -> NotSupported:
-    """llama.cpp would load it and then fail, or answer with numbers that mean nothing."""
-    return NotSupported(
+def check_mode(model: Model, mode: Mode) -> None:
+    """Raise NotSupported for what llama.cpp would load and then fail, or answer with numbers that mean nothing."""
+    if not model.is_embedded or model.settings.mode == mode:
+        return
+    raise NotSupported(
         Text(
             f"'{model.name}'은(는) {mode} 모델이 아닙니다",
             f"'{model.name}' does not support {mode}",
@@ -89,24 +91,25 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
 
 
 async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
-    asked.beside.start(_ping(asked, reply))
+    begin = reply.start()  # before any piece: some dialects number their events
+    asked.beside.start(_ping(asked, reply, begin))
     async with slot(asked, model) as engine:
         async for batch in _events(asked, engine, model, asks):
             if piece := reply.pieces(batch):
-                await _open(asked, reply)
+                await _open(asked, reply, begin)
                 await asked.wire.write(piece)
-    await _open(asked, reply)
+    await _open(asked, reply, begin)
     await asked.wire.end(reply.end())
 
 
-async def _open(asked: Asked, reply: Reply) -> None:
+async def _open(asked: Asked, reply: Reply, begin: bytes) -> None:
     """Send the headers and what goes before the first event, once."""
     if not asked.wire.has_begun:
         await asked.wire.stream(reply.media_type, reply.broken)
-        await asked.wire.write(reply.start())
+        await asked.wire.write(begin)
 
 
-async def _ping(asked: Asked, reply: Reply) -> None:
+async def _ping(asked: Asked, reply: Reply, begin: bytes) -> None:
     """A sign of life whenever nothing else went out for `server.ping_s`, until the answer has ended.
 
     A client that reads nothing keeps its slot no longer than `timeouts.reader_s`.
@@ -120,7 +123,7 @@ async def _ping(asked: Asked, reply: Reply) -> None:
             continue
         if wire.is_stuck:
             raise Left
-        await _open(asked, reply)
+        await _open(asked, reply, begin)
         await wire.write(reply.ping)
 
 

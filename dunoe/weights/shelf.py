@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dunoe.errors import BadRequest, NotFound, Text
+from dunoe.errors import BadRequest, NotFound, Text, Unavailable
 from dunoe.weights.header import BadModelFile, Header, read_whole
 from dunoe.weights.naming import SUFFIX, checked_name, file_names, model_of, part_of
 from dunoe.weights.staging import FOLDER, Partial, disk_problems, lock, sync, write_whole
@@ -152,6 +152,17 @@ class Shelf:
             found = [Path(entry) for entry in os.scandir(self.folder) if entry.is_file()]
         except FileNotFoundError:
             return {}
+        except OSError as exc:
+            raise Unavailable(
+                Text(
+                    f"모델 폴더를 읽을 수 없습니다: {self.folder} ({exc.strerror})",
+                    f"cannot read the folder of models: {self.folder} ({exc.strerror})",
+                ),
+                Text(
+                    "폴더인지, 읽을 권한이 있는지 확인하세요.",
+                    "is it a folder, and may you read it?",
+                ),
+            ) from exc
         groups: dict[tuple[str, int], list[Path]] = {}
         for file in sorted(found):
             if file.suffix == SUFFIX and not file.name.startswith("."):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dunoe.errors import BadRequest, Busy, NotFound
+from dunoe.errors import BadRequest, Busy, NotFound, Unavailable
 from dunoe.weights.header import BadModelFile
 from dunoe.weights.shelf import Record, Shelf, write_record
 from dunoe.weights.staging import Journal, Partial, lock
@@ -159,3 +159,10 @@ def test_a_broken_model_can_be_removed(make_model: MakeModel) -> None:
     (folder / "page.gguf").write_text("<html>")
     Shelf(folder).remove("page")
     assert Shelf(folder).broken() == {}
+
+
+def test_a_shelf_that_is_no_folder_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("I am a file", "utf-8")
+    with pytest.raises(Unavailable) as refused:
+        Shelf(tmp_path / "models").names()
+    assert "models" in refused.value.message.en

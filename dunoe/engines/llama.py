@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 from dunoe.engines.child import Child
 from dunoe.engines.engine import Listed
@@ -66,37 +66,24 @@ class LlamaEngine:
 
     async def generate(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
         """Batches of events from the model's process."""
-        child, server = self._loaded(model)
-        try:
-            async with aclosing(server.generate(model, ask)) as answer:
-                async for events in answer:
-                    yield events
-        except EngineFailed as exc:
-            raise await self._explained(child, exc) from exc
+        async with self._asking(model) as server, aclosing(server.generate(model, ask)) as answer:
+            async for events in answer:
+                yield events
 
     async def embed(self, model: Model, ask: Embedding) -> Embedded:
         """Vectors from the model's process."""
-        child, server = self._loaded(model)
-        try:
+        async with self._asking(model) as server:
             return await server.embed(model, ask)
-        except EngineFailed as exc:
-            raise await self._explained(child, exc) from exc
 
     async def rerank(self, model: Model, ask: Reranking) -> Reranked:
         """Scores from the model's process."""
-        child, server = self._loaded(model)
-        try:
+        async with self._asking(model) as server:
             return await server.rerank(model, ask)
-        except EngineFailed as exc:
-            raise await self._explained(child, exc) from exc
 
     async def count(self, model: Model, ask: Counting) -> Counted:
         """Tokens, as the model's process counts them."""
-        child, server = self._loaded(model)
-        try:
+        async with self._asking(model) as server:
             return await server.count(model, ask)
-        except EngineFailed as exc:
-            raise await self._explained(child, exc) from exc
 
     async def listed(self) -> list[Listed]:
         """Nothing: its files stand in the settings."""
@@ -140,16 +127,21 @@ class LlamaEngine:
             )
         return self._children[model.name]
 
-    async def _explained(self, child: Child, broken: EngineFailed) -> EngineFailed:
-        """The same failure, or the death of the process where that was its cause."""
-        if broken.code not in ("engine_broke_off", "engine_unreachable"):
-            return broken
+    @asynccontextmanager
+    async def _asking(self, model: Model) -> AsyncGenerator[LlamaServerEngine]:
+        """The model's own server. What fails because its process died is told as that death."""
+        child, server = self._loaded(model)
         try:
-            async with asyncio.timeout(DEATH_S):
-                await child.ended.wait()
-        except TimeoutError:
-            return broken
-        return child.died()
+            yield server
+        except EngineFailed as exc:
+            if exc.code not in ("engine_broke_off", "engine_unreachable"):
+                raise
+            try:
+                async with asyncio.timeout(DEATH_S):
+                    await child.ended.wait()
+            except TimeoutError:
+                raise exc from None  # it lives: the failure is what it was
+            raise child.died() from exc
 
 
 def options(model: Model) -> Json:

@@ -43,6 +43,23 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="allow", defer_build=True)
 
 
+class NameBody(Body):
+    """A request about one model; older clients say `name`."""
+
+    model: str | None = None
+    name: str | None = None
+
+    def named(self) -> str:
+        """The name; raises BadRequest when there is none."""
+        if found := self.model or self.name:
+            return found
+        raise BadRequest(
+            Text("model이 필요합니다", "model is required"),
+            Text('{"model": "이름"}으로 보내세요.', 'send {"model": "name"}.'),
+            param="model",
+        )
+
+
 async def whole_body(receive: Receive, limit: int) -> bytes:
     """The body; raise TooLarge when it is over the limit (bytes), Left when the client is gone."""
     parts: list[bytes] = []

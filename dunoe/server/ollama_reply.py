@@ -5,6 +5,7 @@ Times that the engine did not tell are measured here, from the arrival of the re
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
@@ -22,7 +23,7 @@ Clock = Callable[[], int]  # nanoseconds since 1970
 _S = 1_000_000_000  # nanoseconds
 
 
-class _Reply:
+class _Reply(ABC):
     """What /api/chat and /api/generate share; they differ in where the text stands."""
 
     media_type = "application/x-ndjson"
@@ -95,11 +96,13 @@ class _Reply:
             "done_reason": reason,
         }
 
+    @abstractmethod
     def _shown(self, choice: Choice) -> Json:
-        raise NotImplementedError
+        """Where the text of an answer stands in its object."""
 
+    @abstractmethod
     def _called(self, head: bytes) -> bytes:
-        raise NotImplementedError
+        """The line of the calls, where this route has one."""
 
     def _text(
         self, head: bytes, around: tuple[bytes, bytes], text: str, logprobs: list[Json] | None

@@ -12,7 +12,7 @@ from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Language, NotFound, Problem, Text
 from dunoe.portfolio.model import Model
 from dunoe.server import problems
-from dunoe.server.body import Body
+from dunoe.server.body import Body, NameBody
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.jsontext import oneline
@@ -21,23 +21,6 @@ from dunoe.weights.pull import Phase
 from dunoe.weights.web import Wire
 
 _EVERY_S = 0.1  # between two lines of progress
-
-
-class NameBody(Body):
-    """A request about one model; older clients say `name`."""
-
-    model: str | None = None
-    name: str | None = None
-
-    def named(self) -> str:
-        """The name; raises BadRequest when there is none."""
-        if found := self.model or self.name:
-            return found
-        raise BadRequest(
-            Text("model이 필요합니다", "model is required"),
-            Text('{"model": "이름"}으로 보내세요.', 'send {"model": "name"}.'),
-            param="model",
-        )
 
 
 class PullBody(NameBody):
@@ -162,9 +145,8 @@ async def delete(asked: Asked) -> None:
     brain, name = asked.brain, body.named()
     if not brain.catalogue.has(name):
         await brain.look_again()
-    if not brain.catalogue.has(
-        name
-    ):  # a broken file, an adapter, half a pull: no model, but ours to remove
+    if not brain.catalogue.has(name):
+        # a broken file, an adapter, half a pull: no model, but ours to remove
         await anyio.to_thread.run_sync(brain.shelf.remove, name)
         await asked.wire.whole(b"", "text/plain")
         return

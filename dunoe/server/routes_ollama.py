@@ -12,9 +12,9 @@ import anyio
 from dunoe.engines.llama_server import CONTEXT
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
-from dunoe.errors import BadRequest, NotFound, Text
+from dunoe.errors import NotFound, Text
 from dunoe.portfolio.model import Model
-from dunoe.server.body import Body
+from dunoe.server.body import NameBody
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.ollama_models import Card, Running, capabilities_of, details_of, ps, show, tags
@@ -41,11 +41,9 @@ UNKNOWN: Json = {"family": "", "families": [], "format": "gguf"}  # details that
 OLLAMA_VERSION = "0.33.0"  # the API that we speak; clients turn features on by it
 
 
-class ShowBody(Body):
-    """POST /api/show; older clients say `name`."""
+class ShowBody(NameBody):
+    """POST /api/show."""
 
-    model: str | None = None
-    name: str | None = None
     verbose: bool | None = None
 
 
@@ -126,14 +124,7 @@ async def list_running(asked: Asked) -> None:
 async def show_model(asked: Asked) -> None:
     """POST /api/show."""
     body: ShowBody = asked.body
-    name = body.model or body.name
-    if not name:
-        raise BadRequest(
-            Text("model이 필요합니다", "model is required"),
-            Text('{"model": "이름"}으로 보내세요.', 'send {"model": "name"}.'),
-            param="model",
-        )
-    model = await choose(asked, name)
+    model = await choose(asked, body.named())
     file = model.settings.file
     if file is None:
         engine = asked.brain.engines[model.engine]

@@ -1,6 +1,7 @@
-"""Settings: `dunoe.toml` and the environment, read once, here and nowhere else, into one frozen object.
+"""Settings: everything that `dunoe.toml` and the environment may say, as one frozen object.
 
 The tables below are the reference: the example file, `dunoe config show` and the CLI follow these fields.
+`settings_check.load` fills them, once; nobody else looks at the environment.
 """
 
 import os
@@ -13,15 +14,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from dunoe.environment import add_environment, home_folder, in_vain, language
-from dunoe.errors import Language, Misconfigured, Text
-from dunoe.toml_file import Refused, TomlFile
+from dunoe.environment import language
+from dunoe.errors import Language, Text
+from dunoe.toml_file import Refused
 
 Role = Literal["brain", "search", "coder", "router"]
 ROLES: tuple[Role, ...] = ("brain", "search", "coder", "router")
 RESERVED = (*ROLES, "default")  # names that mean another model, so none may be called so
 LLAMA = "llama.cpp"  # the name of the embedded engine, reserved
-_PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 _UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -261,207 +261,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def surroundings() -> Mapping[str, str]:
+    """The environment of this process."""
+    return os.environ
+
+
 def spoken() -> Language:
     """The language of the terminal, for what must be said before any settings are read."""
-    return language(os.environ)
-
-
-def load(
-    path: Path | None = None,
-    *,
-    environ: Mapping[str, str] | None = None,
-    host: str | None = None,
-    port: int | None = None,
-) -> Settings:
-    """Read one settings file and the environment; raise `Misconfigured` with file and line.
-
-    path: None looks for `dunoe.toml` here, then in the home; without one the defaults hold.
-    host, port: win over the file.
-    """
-    env = os.environ if environ is None else environ
-    home = home_folder(env)
-    source = path or next(
-        (p for p in (Path("dunoe.toml"), home / "dunoe.toml") if p.is_file()), None
-    )
-    file = TomlFile(source)
-    add_environment(file, env)
-    if host is not None:
-        file.add(("server", "host"), host, "--host", wins=True)
-    if port is not None:
-        file.add(("server", "port"), port, "--port", wins=True)
-    told = file.checked(Told)
-    said = {name: getattr(told, name) for name in told.model_fields_set}
-    settings = Settings(**said, home=home, source=source)
-    folder = source.absolute().parent if source is not None else Path.cwd()
-    return _Check(file, folder, env).settled(settings)
-
-
-class _Check:
-    """What the types cannot say: names that must exist, files that must be there."""
-
-    def __init__(self, file: TomlFile, folder: Path, env: Mapping[str, str]) -> None:
-        self.file, self.folder, self.env = file, folder, env
-        self.unset: dict[str, str] = {}
-        self.doubts = in_vain(env)
-
-    def settled(self, settings: Settings) -> Settings:
-        """The same settings with absolute paths and secrets filled in; raise `Misconfigured`."""
-        if LLAMA in settings.engines:
-            raise self.file.wrong(
-                ("engines", LLAMA),
-                Text(
-                    f"'{LLAMA}'은(는) 내장 엔진의 이름입니다",
-                    f"'{LLAMA}' is the embedded engine's name",
-                ),
-                Text("다른 이름을 쓰세요.", "choose another name."),
-            )
-        models = {name: self.model(name, one, settings) for name, one in settings.models.items()}
-        engines = {name: self.engine(name, one) for name, one in settings.engines.items()}
-        token = self.secret("hub.token", settings.hub.token)
-        hub = settings.hub.model_copy(update={"token": token})
-        self.names(settings)
-        return settings.model_copy(
-            update={
-                "models": models,
-                "engines": engines,
-                "hub": hub,
-                "unset": self.unset,
-                "doubts": self.doubts,
-            }
-        )
-
-    def model(self, name: str, model: ModelSettings, settings: Settings) -> ModelSettings:
-        at = ("models", name)
-        if (model.file is None) == (model.engine is None):
-            raise self.file.wrong(
-                at,
-                Text(
-                    f"모델 '{name}'에는 file 또는 engine 중 하나만 있어야 합니다",
-                    f"model '{name}' needs either a file or an engine",
-                ),
-                Text(
-                    '내장 모델은 file = "….gguf", 다른 서버의 모델은 engine과 name을 쓰세요.',
-                    'write file = "….gguf" for an embedded model, engine and name for another server\'s.',
-                ),
-            )
-        if model.engine is not None and model.engine not in settings.engines:
-            raise self.file.wrong(
-                (*at, "engine"),
-                Text(
-                    f"엔진 '{model.engine}'이(가) 없습니다", f"there is no engine '{model.engine}'"
-                ),
-                Text(
-                    f"[engines.{model.engine}] 표를 추가하거나 이름을 고치세요.",
-                    f"add a table [engines.{model.engine}] or correct the name.",
-                ),
-            )
-        paths = {"file": model.file, "template": model.template, "projector": model.projector}
-        whole: dict[str, object] = {
-            key: self.path((*at, key), path) for key, path in paths.items() if path is not None
-        }
-        whole["adapters"] = tuple(
-            one.model_copy(update={"file": self.path((*at, "adapters"), one.file)})
-            for one in model.adapters
-        )
-        return model.model_copy(update=whole)
-
-    def path(self, at: tuple[str, ...], path: Path) -> Path:
-        whole = self.folder / path.expanduser()
-        if whole.is_file():
-            return whole
-        raise self.file.wrong(
-            at,
-            Text(f"파일이 없습니다: {whole}", f"no such file: {whole}"),
-            Text(
-                "경로를 고치거나 `dunoe models pull`로 받으세요 (상대 경로는 설정 파일 기준).",
-                "correct the path or fetch it with `dunoe models pull` (relative to the settings file).",
-            ),
-        )
-
-    def engine(self, name: str, engine: EngineSettings) -> EngineSettings:
-        at = f"engines.{name}"
-        return engine.model_copy(
-            update={
-                "auth_header": self.secret(f"{at}.auth_header", engine.auth_header),
-                "api_key": self.secret(f"{at}.api_key", engine.api_key),
-            }
-        )
-
-    def secret(self, at: str, value: str | None) -> str | None:
-        """`env:NAME` is that variable; one that is not set is no secret at all."""
-        if value is None:
-            return None
-        if value.startswith("env:"):
-            name = value.removeprefix("env:")
-            value = self.env.get(name, "")
-            if not value.strip():
-                self.unset[at] = name
-        value = value.strip()
-        if not value.isprintable():  # no header may hold it, so every request would fail
-            raise self.file.wrong(
-                tuple(at.split(".")),
-                Text(f"'{at}'에 제어 문자가 있습니다", f"'{at}' holds control characters"),
-                Text("값을 한 줄로 다시 쓰세요.", "write its value anew, on one line."),
-            )
-        return value or None
-
-    def names(self, settings: Settings) -> None:
-        """Every name means one model, and every name that is used means one at all."""
-        known: set[str] = set()
-        for name, model in settings.models.items():
-            self.new_name(("models", name), name, known)
-            for alias in model.aliases:
-                self.new_name(("models", name, "aliases"), alias, known)
-        wanted: list[tuple[tuple[str, ...], str]]
-        wanted = [(("roles", str(role)), name) for role, name in settings.roles.items()]
-        wanted += [
-            (at, name)
-            for at, name in (
-                (("server", "default"), settings.server.default),
-                (("embedding_model",), settings.embedding_model),
-            )
-            if name is not None and name not in ROLES
-        ]
-        files = settings.models_folder.glob("*.gguf")
-        pulled = {_PART.sub("", file.stem) for file in files}  # a model in parts has one name
-        discovers = any(engine.discover for engine in settings.engines.values())
-        for at, name in wanted:
-            if name not in known and name not in pulled and not discovers:
-                refused = self.unknown(at, name, known)
-                if at != ("embedding_model",) or at not in self.file.origins:
-                    raise refused
-                # EMBEDDING_MODEL may be meant for another program: nothing to die of
-                self.doubts[self.file.origins[at]] = refused.message
-
-    def new_name(self, at: tuple[str, ...], name: str, known: set[str]) -> None:
-        """Add a model's name to those that are known; raise `Misconfigured` where it will not do."""
-        if not name:
-            raise self.file.wrong(
-                at,
-                Text("모델의 이름이 비어 있습니다", "an empty name is no model's name"),
-                Text('["이름"]처럼 따옴표 안에 이름을 쓰세요.', 'write a name in the "quotes".'),
-            )
-        if name in known or name in RESERVED:
-            raise self.file.wrong(
-                at,
-                Text(f"이름 '{name}'이(가) 겹칩니다", f"the name '{name}' is taken twice"),
-                Text(
-                    "모델과 별칭의 이름은 서로 다르고, 역할(brain·search·coder·router)이나 default가 아니어야 합니다.",
-                    "models and aliases need names of their own: no role (brain, search, coder, router), not default.",
-                ),
-            )
-        known.add(name)
-
-    def unknown(self, at: tuple[str, ...], name: str, known: set[str]) -> Misconfigured:
-        names = ", ".join(sorted(known)) or "-"
-        return self.file.wrong(
-            at,
-            Text(
-                f"모델 '{name}'이(가) 설정에 없습니다",
-                f"there is no model '{name}' in the settings",
-            ),
-            Text(
-                f"[models.{name}] 표를 추가하거나 다음 중에서 고르세요: {names}",
-                f"add a table [models.{name}] or choose one of: {names}",
-            ),
-        )
+    return language(surroundings())

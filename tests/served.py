@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import SocketStream
 
-from dunoe import settings
+from dunoe import settings_check
 from dunoe.server.brain import Brain, open_brain
 from dunoe.server.serve import listen, server_of
 
@@ -34,7 +34,7 @@ async def served(folder: Path, config: str) -> AsyncIterator[Served]:
     """A server with this config; relative files are relative to `folder`."""
     file = folder / "served.toml"
     file.write_text(config, "utf-8")
-    told = settings.load(file, environ={"DUNOE_HOME": str(folder / "home")})
+    told = settings_check.load(file, environ={"DUNOE_HOME": str(folder / "home")})
     is_up = anyio.Event()
     with listen("127.0.0.1", 0) as door:
         async with open_brain(told) as brain, anyio.create_task_group() as group:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docs.cli_help import PAGE, page
-from dunoe.settings import load
+from dunoe.settings_check import load
 
 ROOT = Path(__file__).parents[1]
 PAGES = [

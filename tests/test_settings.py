@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from dunoe.environment import language
 from dunoe.errors import Misconfigured
-from dunoe.settings import Settings, Told, load
+from dunoe.settings import Settings, Told
+from dunoe.settings_check import load
 
 
 def refusal(tmp_path: Path, text: str, **environ: str) -> Misconfigured:

@@ -18,7 +18,7 @@ FLOORS: dict[int, set[str]] = {  # the table of the house's plan; an import goes
     4: {"engines"},
     3: {"portfolio"},
     2: {"weights", "store"},
-    1: {"settings", "machine", "version"},
+    1: {"settings", "settings_check", "machine", "version"},
     0: {"environment"},  # what settings is made from; the plan has them with it
     -1: {"toml_file"},
     -2: {"errors"},
@@ -27,6 +27,7 @@ FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 SETTINGS = {
     "environment",
     "toml_file",
+    "settings_check",
 }  # parts of the room `settings`, which lies flat in the house
 
 # may be imported by the one function that needs them

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dunoe.errors import BadRequest, Language, Problem, Text
-from dunoe.settings import Settings, load, spoken
+from dunoe.settings import Settings, spoken
+from dunoe.settings_check import load
 
 ConfigFile = Annotated[
     Path | None,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dunoe import settings
+from dunoe import settings_check
 from dunoe.errors import NotFound, Unavailable
 from dunoe.portfolio.catalogue import OUR_CARD, SLOTS_ELSEWHERE, Catalogue
 from dunoe.settings import LLAMA
@@ -38,7 +38,7 @@ def catalogue(folder: Path, config: str = OWNERS) -> Catalogue:
     (folder / "tiny.gguf").write_bytes(b"x" * 1000)
     file = folder / "dunoe.toml"
     file.write_text(config, "utf-8")
-    told = settings.load(file, environ={"DUNOE_HOME": str(folder / "home")})
+    told = settings_check.load(file, environ={"DUNOE_HOME": str(folder / "home")})
     return Catalogue(told, Shelf(told.models_folder), "hf:owner/repo/first.gguf")
 
 

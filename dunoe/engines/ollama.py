@@ -66,22 +66,27 @@ class OllamaEngine:
     # asking
 
     async def generate(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
-        """Batches of events; `n` choices are as many requests at once."""
+        """Batches of events, one when `ask.stream` is off; `n` choices are as many requests at once."""
+        gathered: list[Event] = []
         with understood(self.name, model.upstream):
             choices = [self._choice(model, ask, index) for index in range(ask.n)]
             answer = choices[0] if ask.n == 1 else side_by_side(choices)
             async with aclosing(answer):
                 async for events in answer:
-                    yield events
+                    if ask.stream:
+                        yield events
+                    else:
+                        gathered += events
+        if gathered:
+            yield gathered
 
     async def _choice(
         self, model: Model, ask: Generation, index: int
     ) -> AsyncGenerator[list[Event], None]:
-        path, asked = ollama_wire.path(ask), ollama_wire.body(model, ask, index)
+        """One choice, always streamed: only of a stream can we see that it stands still."""
+        path = ollama_wire.path(ask)
+        asked = ollama_wire.body(model, ask, index) | {"stream": True}
         decoder = Decoder(self.name, index)
-        if not ask.stream:
-            yield decoder.whole(await self.upstream.json("POST", path, asked))
-            return
         async with aclosing(self.upstream.stream_lines(path, asked)) as batches:
             async for lines in batches:
                 if events := decoder.lines(lines):

@@ -42,13 +42,6 @@ class Decoder:
                 raise garbage(self.engine, line) from exc
         return events
 
-    def whole(self, answer: Any) -> list[Event]:  # Any: JSON
-        """The events of an answer that was not streamed."""
-        events: list[Event] = []
-        self._object(answer, events)
-        self.end()
-        return events
-
     def end(self) -> None:
         """Raise EngineFailed unless the engine said that it was done."""
         if not self.is_done:

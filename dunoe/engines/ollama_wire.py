@@ -49,8 +49,8 @@ def path(ask: Generation) -> str:
 
 
 def body(model: Model, ask: Generation, index: int = 0) -> Json:
-    """The JSON of `path(ask)`, for choice `index` of `ask.n`."""
-    whole = asked(model) | {"stream": ask.stream}
+    """The JSON of `path(ask)` for an answer in one piece, as choice `index` of `ask.n`."""
+    whole = asked(model)
     whole["options"] |= _sampling(ask.options, index)
     if ask.format is not None and (form := _format(ask.format)) is not None:
         whole["format"] = form

@@ -142,9 +142,8 @@ async def test_a_server_that_takes_no_connection(kind: Kind, stream: bool) -> No
         (Turn(fault="slow"), True, "first_token_timeout"),
         (Turn(fault="hang", at=1), True, "between_tokens_timeout"),
         (Turn(text=["가"] * 200, pause_s=0.05), True, "total_timeout"),
-        (Turn(fault="hang"), False, "total_timeout"),
     ],
-    ids=["hang", "slow", "stop", "endless", "whole"],
+    ids=["hang", "slow", "stop", "endless"],
 )
 async def test_every_limit_has_its_own_error(
     kind: Kind, turn: Turn, stream: bool, code: str
@@ -153,6 +152,24 @@ async def test_every_limit_has_its_own_error(
         with pytest.raises(EngineTimeout) as told:
             await text(engine.generate(MODEL, chat(stream)))
         assert told.value.code == code
+        await asyncio.wait_for(fake.seen[0].left.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    ("turn", "code"),
+    [
+        (Turn(fault="hang", at=0), "first_token_timeout"),
+        (Turn(fault="hang", at=1), "between_tokens_timeout"),
+    ],
+    ids=["hang", "stop"],
+)
+async def test_a_whole_answer_has_every_limit_where_it_can_be_watched(
+    kind: Kind, turn: Turn, code: str
+) -> None:
+    async with opened(kind, turn, timeouts=QUICK) as (engine, fake):
+        with pytest.raises(EngineTimeout) as told:
+            await text(engine.generate(MODEL, chat(stream=False)))
+        assert told.value.code == (code if kind == "ollama" else "total_timeout")
         await asyncio.wait_for(fake.seen[0].left.wait(), 5)
 
 

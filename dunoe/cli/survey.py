@@ -12,9 +12,11 @@ from dunoe.engines import build
 from dunoe.engines.engine import Engine
 from dunoe.errors import Problem, Text
 from dunoe.machine import Machine
+from dunoe.portfolio.memory import OUR_CARD, budgets, footprint
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
 from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
+from dunoe.weights.naming import parts_of
 
 _PING_S = 5.0
 
@@ -64,11 +66,10 @@ def _model(name: str, one: ModelSettings, settings: Settings, here: Machine) -> 
         said = f"{one.engine}: {one.name or name}"
         return Finding(what, True, Text(said, said))
     try:
-        header = read_whole(one.file)
+        header, *_ = [read_whole(part) for part in parts_of(one.file)]
     except BadModelFile as problem:
         return Finding(what, False, problem.message)
-    size = one.footprint or one.file.stat().st_size
-    budget = settings.card.vram or sum(card.vram_bytes for card in here.cards) or here.ram_bytes
+    size, budget = footprint(one), budgets(settings, here)[OUR_CARD]
     if size > budget:
         return Finding(
             what,

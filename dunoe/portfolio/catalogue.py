@@ -11,12 +11,12 @@ from threading import Lock
 from typing import Literal
 
 from dunoe.errors import NotFound, Text, Unavailable
+from dunoe.portfolio.memory import OUR_CARD, footprint
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, ROLES, EngineSettings, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_header
 from dunoe.weights.shelf import Shelf
 
-OUR_CARD = "card"
 SLOTS_ELSEWHERE = 1024  # a server that queues for itself is not held back by us
 POOLING_RANK = 4  # llama.cpp's number for a cross-encoder
 Mode = Literal["chat", "embedding", "rerank"]
@@ -134,18 +134,16 @@ class Catalogue:
         engine = self.settings.engines[one.engine]
         upstream = one.name or name
         card = _card_of(one.engine, engine)
-        footprint = one.footprint or self._sizes.get((one.engine, upstream), 0)
+        takes = one.footprint or self._sizes.get((one.engine, upstream), 0)
         slots = one.parallel or (1 if engine.kind == "ollama" else SLOTS_ELSEWHERE)
-        return Model(name, one.engine, upstream, one, slots, footprint, card)
+        return Model(name, one.engine, upstream, one, slots, takes, card)
 
     @staticmethod
     def _embedded(name: str, one: ModelSettings) -> Model:
         if one.file is not None and one.file.is_file() and "mode" not in one.model_fields_set:
             mode = _mode_in(one.file, one.file.stat().st_mtime_ns)
             one = one.model_copy(update={"mode": mode})
-        files = [one.file, one.projector, *(adapter.file for adapter in one.adapters)]
-        size = sum(file.stat().st_size for file in files if file is not None and file.is_file())
-        return Model(name, LLAMA, name, one, one.parallel or 1, one.footprint or size, OUR_CARD)
+        return Model(name, LLAMA, name, one, one.parallel or 1, footprint(one), OUR_CARD)
 
 
 def mode_of(header: Header) -> Mode:

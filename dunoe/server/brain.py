@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,7 +14,8 @@ from dunoe.engines import build
 from dunoe.engines.engine import Engine, Listed
 from dunoe.errors import Problem
 from dunoe.machine import Machine
-from dunoe.portfolio.catalogue import OUR_CARD, Catalogue
+from dunoe.portfolio.catalogue import Catalogue
+from dunoe.portfolio.memory import budgets
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.suggest import suggest
 from dunoe.residency.runner import Runner
@@ -32,7 +32,6 @@ from dunoe.weights.shelf import Shelf
 log = logging.getLogger("dunoe.server")
 
 LIST_AGAIN_S = 10.0
-_RAM_SHARE = 0.75  # of RAM that models may take where there is no card; the rest is the system's
 
 
 @dataclass
@@ -145,17 +144,3 @@ async def _close(engines: Iterable[Engine], store: Store) -> None:
             await engine.aclose()
     finally:
         store.close()
-
-
-def budgets(settings: Settings, here: Machine) -> dict[str, int]:
-    """Bytes that loaded models may take: of our card (or RAM where there is none), and of each Ollama's."""
-    ours = settings.card.vram
-    if ours is None:
-        cards = sum(card.vram_bytes for card in here.cards)
-        ours = cards or int(here.ram_bytes * _RAM_SHARE)
-    elsewhere = {
-        name: engine.vram if engine.vram is not None else sys.maxsize
-        for name, engine in settings.engines.items()
-        if engine.kind == "ollama" and not engine.is_on_our_card
-    }
-    return {OUR_CARD: ours, **elsewhere}

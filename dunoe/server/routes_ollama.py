@@ -13,6 +13,7 @@ from dunoe.engines.llama_server import CONTEXT
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
 from dunoe.errors import NotFound, Text
+from dunoe.portfolio.memory import size_of
 from dunoe.portfolio.model import Model
 from dunoe.server.body import NameBody
 from dunoe.server.brain import Brain
@@ -187,7 +188,7 @@ def _file_card(brain: Brain, model: Model, file: Path) -> Card:
     return Card(
         name=model.name,
         modified_at=datetime.fromtimestamp(stat.st_mtime, UTC),
-        size=model.footprint if _is_pulled(brain, file) else stat.st_size,
+        size=size_of(file),
         digest=_recorded(brain, model, file)
         or _digest(str(file), f"{stat.st_size} {stat.st_mtime_ns}"),
         details=details_of(header),
@@ -195,13 +196,9 @@ def _file_card(brain: Brain, model: Model, file: Path) -> Card:
     )
 
 
-def _is_pulled(brain: Brain, file: Path) -> bool:
-    return file.parent == brain.settings.models_folder
-
-
 def _recorded(brain: Brain, model: Model, file: Path) -> str | None:
     """The sha256 that was reckoned when the file was pulled."""
-    if not _is_pulled(brain, file) or model.name in brain.settings.models:
+    if file.parent != brain.settings.models_folder or model.name in brain.settings.models:
         return None
     return brain.shelf.digest(model.name)
 

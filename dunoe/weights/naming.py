@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import Path
 
 from dunoe.errors import BadRequest, Text
 from dunoe.settings import RESERVED
@@ -52,6 +53,16 @@ def part_of(stem: str) -> tuple[int, int]:
     """(number, count) of a part; (1, 1) for a file that is a whole model."""
     found = _PART.fullmatch(stem)
     return (int(found["number"]), int(found["count"])) if found else (1, 1)
+
+
+def parts_of(file: Path) -> tuple[Path, ...]:
+    """Every file of the model that this one is a part of, first part first; a whole model is its only one."""
+    stem = file.name.removesuffix(SUFFIX)
+    number, count = part_of(stem)
+    if not 1 <= number <= count <= PART_LIMIT or count == 1:
+        return (file,)
+    names = file_names(stem[: -len("-00001-of-00001")], count)
+    return tuple(file.with_name(name) for name in names)
 
 
 def file_names(model: str, count: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from yarl import URL
 
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.settings import is_loopback
-from dunoe.weights.naming import PART_LIMIT, SUFFIX, file_names, model_of, part_of
+from dunoe.weights.naming import PART_LIMIT, SUFFIX, model_of, part_of, parts_of
 
 HUB = "https://huggingface.co"
 _HINT = Text(
@@ -110,9 +110,7 @@ def _files(file: str, label: str) -> tuple[str, tuple[str, ...]]:
     number, count = part_of(stem)
     if not stem or stem == file or "/" in file or not 1 <= number <= count <= PART_LIMIT:
         raise _no_source(label)
-    if (number, count) == (1, 1):
-        return model_of(stem), (file,)
-    return model_of(stem), file_names(stem[: -len("-00001-of-00001")], count)
+    return model_of(stem), tuple(part.name for part in parts_of(Path(file)))
 
 
 def _no_source(text: str) -> BadRequest:

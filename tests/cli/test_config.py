@@ -41,6 +41,21 @@ def test_models_that_will_not_do_are_named_with_the_reason(
     assert "확인 필요  models.half" in table
 
 
+def test_a_model_in_parts_is_looked_at_whole(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "x-00001-of-00002.gguf").hardlink_to(tiny_chat)
+    size = tiny_chat.stat().st_size
+    (tmp_path / "dunoe.toml").write_text(
+        f'[card]\nvram = {size + 1000}\n[models.x]\nfile = "x-00001-of-00002.gguf"\n'
+    )
+    is_fine, why = findings(typed("config", "check", "--json"))["models.x"]
+    assert not is_fine and "x-00002-of-00002.gguf" in why
+    (tmp_path / "x-00002-of-00002.gguf").hardlink_to(tiny_chat)
+    is_fine, why = findings(typed("config", "check", "--json"))["models.x"]
+    assert not is_fine and "메모리보다 큽니다" in why
+
+
 @pytest.mark.anyio
 async def test_engines_are_asked_whether_they_answer(
     tmp_path: Path, told: Callable[..., Said]

@@ -6,7 +6,8 @@ import pytest
 
 from dunoe import settings_check
 from dunoe.errors import NotFound, Unavailable
-from dunoe.portfolio.catalogue import OUR_CARD, SLOTS_ELSEWHERE, Catalogue
+from dunoe.portfolio.catalogue import SLOTS_ELSEWHERE, Catalogue
+from dunoe.portfolio.memory import OUR_CARD
 from dunoe.settings import LLAMA
 from dunoe.weights.shelf import Shelf
 from tests import tiny

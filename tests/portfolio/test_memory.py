@@ -1,0 +1,54 @@
+"""What loaded models may take here, and what one of them takes."""
+
+from pathlib import Path
+
+from dunoe.machine import Card, Machine
+from dunoe.portfolio.memory import OUR_CARD, budgets, footprint
+from dunoe.settings import Adapter, CardSettings, EngineSettings, ModelSettings, Settings
+
+GIB = 2**30
+BARE = Machine(16 * GIB, 16 * GIB, (), cpu_count=8)
+CARD = Card("card", 8 * GIB, 8 * GIB, "1")
+
+
+def test_without_a_card_a_quarter_of_ram_is_left_to_the_system() -> None:
+    assert budgets(Settings(), BARE) == {OUR_CARD: 12 * GIB}
+
+
+def test_cards_count_before_ram_and_a_declared_budget_before_both() -> None:
+    carded = Machine(64 * GIB, 64 * GIB, (CARD, CARD), cpu_count=8)
+    assert budgets(Settings(), carded) == {OUR_CARD: 16 * GIB}
+    assert budgets(Settings(card=CardSettings(vram=GIB)), carded) == {OUR_CARD: GIB}
+
+
+def test_only_an_ollama_on_another_machine_has_a_budget_of_its_own() -> None:
+    def engine(kind: str, host: str) -> EngineSettings:
+        told = {"kind": kind, "url": f"http://{host}:1", "vram": None}
+        return EngineSettings.model_validate(told)
+
+    far = engine("ollama", "10.0.0.9").model_copy(update={"vram": 24 * GIB})
+    engines = {
+        "far": far,
+        "near": engine("ollama", "127.0.0.1"),
+        "cluster": engine("openai", "10.0.0.9"),
+    }
+    assert budgets(Settings(engines=engines), BARE) == {OUR_CARD: 12 * GIB, "far": 24 * GIB}
+
+
+def test_every_part_of_a_model_takes_memory_and_so_does_what_is_laid_over_it(
+    tmp_path: Path,
+) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"x-0000{number}-of-00003.gguf").write_bytes(bytes(10**number))
+    (tmp_path / "lora.gguf").write_bytes(bytes(7))
+    model = ModelSettings(file=tmp_path / "x-00001-of-00003.gguf")
+    assert footprint(model) == 1110
+    adapted = model.model_copy(update={"adapters": (Adapter(file=tmp_path / "lora.gguf"),)})
+    assert footprint(adapted) == 1117
+    assert footprint(adapted.model_copy(update={"footprint": 5})) == 5
+
+
+def test_a_whole_file_takes_its_own_size_whatever_lies_beside_it(tmp_path: Path) -> None:
+    for name in ("x.gguf", "x-00001-of-00001.gguf", "x-00002-of-00001.gguf"):
+        (tmp_path / name).write_bytes(bytes(9))
+        assert footprint(ModelSettings(file=tmp_path / name)) == 9

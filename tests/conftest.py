@@ -10,9 +10,9 @@ from tests import tiny
 SHARED = Path(os.environ.get("DUNOE_SHARED", Path(__file__).parents[1].parent / "shared"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """dunoe runs on asyncio alone."""
+    """dunoe runs on asyncio alone; for the session, so that a module's server may serve all its tests."""
     return "asyncio"
 
 

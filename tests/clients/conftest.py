@@ -1,11 +1,12 @@
 """One real dunoe with real tiny models, for every client of this folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from openai import AsyncOpenAI, OpenAI
 
 from dunoe.store.store import open_store
 from tests import tiny
@@ -103,3 +104,17 @@ def house(
     )
     with Dunoe(home, config) as dunoe:
         yield House(dunoe.url, key, dunoe.local_key, once)
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[OpenAI]:
+    """OpenAI's client; the tests of another maker's have a `client` of their own."""
+    with OpenAI(base_url=house.v1, api_key=house.key, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+async def aclient(house: House) -> AsyncIterator[AsyncOpenAI]:
+    """The same, asynchronous."""
+    async with AsyncOpenAI(base_url=house.v1, api_key=house.key, max_retries=0) as client:
+        yield client

@@ -27,12 +27,6 @@ class Reached:
     reached: ClassVar[dict[str, Any]] = {}
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """One event loop for the module: the client keeps its connections from one test to the next."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", autouse=True)
 async def reach(anyio_backend: str, house: House) -> AsyncIterator[None]:
     """The server's address, and connections that somebody closes."""

@@ -1,6 +1,5 @@
 """The openai client: chat, completions, embeddings, models, and its exceptions."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import openai
@@ -42,18 +41,6 @@ class Weather(BaseModel):
 
     is_sunny: bool
     city: str
-
-
-@pytest.fixture
-def client(house: House) -> Iterator[OpenAI]:
-    with OpenAI(base_url=house.v1, api_key=house.key, max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
-async def aclient(house: House) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=house.v1, api_key=house.key, max_retries=0) as client:
-        yield client
 
 
 def test_a_chat_is_answered(client: OpenAI) -> None:

@@ -1,15 +1,11 @@
 """The openai client's newer way: responses, whole and streamed."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import openai
 import orjson
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.responses import FunctionToolParam, ResponseFunctionToolCall
 from pydantic import BaseModel
-
-from tests.clients.conftest import House
 
 WEATHER: FunctionToolParam = {
     "type": "function",
@@ -28,18 +24,6 @@ class Weather(BaseModel):
     """A form to fill in."""
 
     is_sunny: bool
-
-
-@pytest.fixture
-def client(house: House) -> Iterator[OpenAI]:
-    with OpenAI(base_url=house.v1, api_key=house.key, max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
-async def aclient(house: House) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=house.v1, api_key=house.key, max_retries=0) as client:
-        yield client
 
 
 def test_a_response_is_made_and_told_why_it_ended(client: OpenAI) -> None:

@@ -17,6 +17,7 @@ from dunoe.server.answer import Answer
 from dunoe.server.anthropic_reply import MessagesReply, count_body
 from dunoe.server.anthropic_request import CountBody, MessagesBody, decode_count, decode_messages
 from tests.server.anything import shaped
+from tests.server.event_stream import drops, events
 
 JPEG = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(8)).decode()
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": JPEG}}
@@ -38,8 +39,7 @@ def client(body: bytes, kind: str = "text/event-stream") -> anthropic.Anthropic:
     """The real client, and instead of a network these bytes, which come one at a time."""
 
     def answer(_: httpx2.Request) -> httpx2.Response:
-        content = (body[i : i + 1] for i in range(len(body)))
-        return httpx2.Response(200, content=content, headers={"content-type": kind})
+        return httpx2.Response(200, content=drops(body), headers={"content-type": kind})
 
     network = httpx2.Client(transport=httpx2.MockTransport(answer))
     return anthropic.Anthropic(api_key="k", base_url="http://dunoe.test", http_client=network)
@@ -50,15 +50,6 @@ def final(wire: bytes) -> Message:
         model="m", max_tokens=9, messages=[{"role": "user", "content": "?"}]
     ) as stream:
         return stream.get_final_message()
-
-
-def events(wire: bytes) -> list[Json]:
-    found = []
-    for block in wire.decode().split("\n\n")[:-1]:
-        name, data = block.split("\n")
-        found.append(orjson.loads(data.removeprefix("data: ")))
-        assert name == f"event: {found[-1]['type']}"
-    return found
 
 
 def test_system_and_sampling_find_their_places() -> None:

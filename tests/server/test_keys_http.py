@@ -27,17 +27,6 @@ NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def fake() -> AsyncIterator[FakeEngine]:
-    async with FakeEngine("openai") as fake:
-        yield fake
-
-
-@pytest.fixture(scope="module")
 async def house(
     tmp_path_factory: pytest.TempPathFactory, fake: FakeEngine
 ) -> AsyncIterator[Served]:

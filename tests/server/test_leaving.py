@@ -66,12 +66,6 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """One loop for this module, so that one server serves all its tests."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> AsyncIterator[Served]:
     """A server with one model that has one slot."""
     config = f'[models.tiny]\nfile = "{tiny_chat}"\ncontext = 8192\nparallel = 1\n'

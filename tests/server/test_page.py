@@ -36,12 +36,6 @@ expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """One event loop for all, so that one browser serves them all."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALONE)

@@ -17,6 +17,7 @@ from dunoe.server.answer import Answer
 from dunoe.server.responses_reply import ResponsesReply
 from dunoe.server.responses_request import ResponsesBody, decode
 from tests.server.anything import shaped
+from tests.server.event_stream import drops, events
 
 GIF = "data:image/gif;base64," + base64.b64encode(b"GIF89a" + bytes(8)).decode()
 TOOL = {"type": "function", "name": "날씨", "parameters": {"type": "object"}, "strict": True}
@@ -41,8 +42,7 @@ def client(body: bytes, kind: str = "text/event-stream") -> openai.OpenAI:
     """The real client, and instead of a network these bytes, which come one at a time."""
 
     def answer(_: httpx.Request) -> httpx.Response:
-        content = (body[i : i + 1] for i in range(len(body)))
-        return httpx.Response(200, content=content, headers={"content-type": kind})
+        return httpx.Response(200, content=drops(body), headers={"content-type": kind})
 
     network = httpx.Client(transport=httpx.MockTransport(answer))
     return openai.OpenAI(api_key="k", base_url="http://dunoe.test/v1", http_client=network)
@@ -51,15 +51,6 @@ def client(body: bytes, kind: str = "text/event-stream") -> openai.OpenAI:
 def final(wire: bytes) -> Response:
     with client(wire).responses.stream(model="m", input="?") as stream:
         return stream.get_final_response()
-
-
-def events(wire: bytes) -> list[Json]:
-    found = []
-    for block in wire.decode().split("\n\n")[:-1]:
-        name, data = block.split("\n")
-        found.append(orjson.loads(data.removeprefix("data: ")))
-        assert name == f"event: {found[-1]['type']}"
-    return found
 
 
 def test_a_text_is_a_question_and_instructions_come_first() -> None:

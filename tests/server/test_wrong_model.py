@@ -36,12 +36,6 @@ async def call(house: Served, method: str, path: str, body: Json | None = None) 
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """One loop for this module, so that one server serves all its tests."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def house(
     tmp_path_factory: pytest.TempPathFactory,
     tiny_chat: Path,

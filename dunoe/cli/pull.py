@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Coroutine
 from contextlib import aclosing
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -38,6 +37,7 @@ from dunoe.portfolio.suggest import suggest
 from dunoe.settings import Settings
 from dunoe.weights.download import fetch
 from dunoe.weights.pull import Phase, Pulled
+from dunoe.weights.sources import is_source
 from dunoe.weights.web import Wire
 
 _PHASES: dict[Phase, Text] = {
@@ -81,7 +81,7 @@ def pull(  # noqa: PLR0913 - one parameter an option: this is how typer reads a 
         )
     if source is None:
         source = _suggested(yes=yes)
-    if engine is not None or _is_plain(source):
+    if engine is not None or not is_source(source):
         ollama = _ollama(settings, engine)
         _to_the_end(_through(settings, ollama, source))
         found = {"name": source, "engine": ollama}
@@ -105,13 +105,6 @@ def _suggested(*, yes: bool) -> str:
     if not confirm(question, yes=yes):
         raise typer.Exit(1)
     return first.source
-
-
-def _is_plain(source: str) -> bool:
-    """A name as Ollama's library has them: no address, no file."""
-    is_address = source.startswith("hf:") or "://" in source
-    is_file = source.endswith(".gguf") or Path(source).expanduser().exists()
-    return not is_address and not is_file
 
 
 def _ollama(settings: Settings, wanted: str | None) -> str:

@@ -18,6 +18,7 @@ from dunoe.server.endpoint import Asked, Route
 from dunoe.server.jsontext import oneline
 from dunoe.weights.download import fetch
 from dunoe.weights.pull import Phase
+from dunoe.weights.sources import is_source
 from dunoe.weights.web import Wire
 
 _EVERY_S = 0.1  # between two lines of progress
@@ -40,7 +41,7 @@ async def pull(asked: Asked) -> None:
     """POST /api/pull: NDJSON progress, or one object with `stream: false`."""
     body: PullBody = asked.body
     name, is_streamed = body.named(), body.stream is not False
-    if _is_address(name):
+    if is_source(name):
         await _fetch(asked, name, is_streamed=is_streamed)
     else:
         await _pull_there(asked, name, is_streamed=is_streamed)
@@ -50,11 +51,6 @@ async def pull(asked: Asked) -> None:
         await asked.wire.end()
     else:
         await asked.wire.json({"status": "success"})
-
-
-def _is_address(name: str) -> bool:
-    """True for what we fetch ourselves; a plain name belongs to an Ollama."""
-    return name.startswith(("hf:", "/", "./", "~")) or "://" in name
 
 
 async def _pull_there(asked: Asked, name: str, *, is_streamed: bool) -> None:

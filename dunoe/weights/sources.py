@@ -27,6 +27,13 @@ class Source:
     places: tuple[URL | Path, ...]
 
 
+def is_source(text: str) -> bool:
+    """True for what `read_source` is for: an address or a file; a plain name belongs to an Ollama's library."""
+    text = text.strip()
+    is_path = text.startswith(("/", "./", "../", "~")) or text.lower().endswith(SUFFIX)
+    return is_path or text.startswith("hf:") or "://" in text
+
+
 def read_source(text: str, hub: str = HUB) -> Source:
     """What the words of a person mean; raises `BadRequest`, or `NotFound` for a file that is not there.
 

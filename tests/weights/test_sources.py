@@ -6,7 +6,7 @@ import pytest
 
 from dunoe.errors import BadRequest, Problem
 from dunoe.weights.naming import checked_name
-from dunoe.weights.sources import read_source
+from dunoe.weights.sources import is_source, read_source
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,23 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "x.gguf").touch()
     assert read_source("~/x.gguf").places == (tmp_path / "x.gguf",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hf:o/r/x.gguf", "hf:x", "https://h.io/x", "x.gguf", "a/X.GGUF", "/x", "./x", "../x", "~/x"],
+)
+def test_an_address_or_a_file_is_ours_to_fetch(text: str) -> None:
+    assert is_source(text) and is_source(f" {text} ")
+
+
+@pytest.mark.parametrize("text", ["qwen3", "qwen3:4b", "someone/qwen3:4b", "hf.co/o/r-GGUF:Q4_K_M"])
+def test_a_plain_name_is_an_ollamas_even_where_a_file_is_called_so(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qwen3").mkdir()
+    assert not is_source(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""One file's bytes into a document: sniffed, then read by the parser of its kind."""
+
+from importlib import import_module
+from types import ModuleType
+
+from dunoe.errors import Problem
+from dunoe.library import unreadable
+from dunoe.library.parsing import sniff
+from dunoe.library.passage import Parsed
+
+
+def parse(data: bytes, name: str) -> Parsed:
+    """Read a document. name: of the file, which tells kinds of text apart and nothing else.
+
+    A pure function, meant for a process with limits: a file made to hurt may take all the time and memory there is.
+    Raises Unreadable, whose `code` says why.
+    """
+    kind = sniff.kind_of(data, name)
+    try:
+        parsed: Parsed = parser_of(kind).parse(data, name)
+    except (Problem, MemoryError):
+        raise
+    except Exception as exc:  # noqa: BLE001 - parsers of other people raise anything on a broken file
+        raise unreadable.broken(sniff.NAMES[kind]) from exc
+    return parsed
+
+
+def parser_of(kind: sniff.Kind) -> ModuleType:
+    """The module that reads this kind. Imported at first use: nobody who has no PDF waits for PDF libraries."""
+    return import_module(f"dunoe.library.parsing.{sniff.MODULES[kind]}")

@@ -8,6 +8,7 @@ from math import sqrt
 from dunoe.engines.events import Event, Extra, Reading, Said, Usage
 from dunoe.engines.openai import OpenAIEngine
 from dunoe.engines.openai_wire import NO_SENSE, Decoder, body
+from dunoe.engines.promise import Promise
 from dunoe.engines.request import (
     Counted,
     Counting,
@@ -18,6 +19,7 @@ from dunoe.engines.request import (
     Reranked,
     Reranking,
 )
+from dunoe.engines.tool_choice import must_call, tools_of
 from dunoe.errors import BadRequest, Text, TooLong
 from dunoe.portfolio.model import Model
 
@@ -54,10 +56,11 @@ class LlamaServerEngine(OpenAIEngine):
         if ask.task == "infill":
             ask = replace(ask, task="complete", prompt=await self._infilled(ask))
         path = "/v1/chat/completions" if ask.task == "chat" else "/v1/completions"
-        asked, decoder = written(model, ask), Decoder(self.name)
+        asked, decoder, promise = written(model, ask), Decoder(self.name), Promise(self.name, ask)
         async with aclosing(self.answer(path, asked, decoder, is_streamed=True)) as answer:
             async for events in answer:
-                yield events if ask.logprobs is None else _trimmed(events, ask.logprobs)
+                if kept := promise.kept(events):
+                    yield kept if ask.logprobs is None else _trimmed(kept, ask.logprobs)
 
     async def _infilled(self, ask: Generation) -> list[int]:
         """The prompt for the gap between prompt and suffix.
@@ -186,10 +189,12 @@ def written(model: Model, ask: Generation) -> Json:
     asked["return_progress"] = True  # something to write while it reads the prompt
     if isinstance(asked.get("repeat_last_n"), int):
         asked["repeat_last_n"] = _within_context(model, asked["repeat_last_n"])
-    name = _tool_name(ask.tool_choice)
-    if ask.task == "chat" and name is not None:
+    if must_call(ask):
         # llama.cpp reads no name there and would let the model choose; of one tool it must take that
-        asked["tools"], asked["tool_choice"] = _named(ask, name), "required"
+        asked["tools"], asked["tool_choice"] = tools_of(ask), "required"
+    if asked.get("stop"):
+        # the only way to hear which one it was; without the fields, the whole prompt would come along
+        asked["verbose"], asked["response_fields"] = True, ["stopping_word"]
     if ask.logprobs is not None:
         # llama.cpp takes 0 alternatives for "no logprobs"
         asked["logprobs" if ask.task == "complete" else "top_logprobs"] = max(1, ask.logprobs)
@@ -202,26 +207,6 @@ def _within_context(model: Model, tokens: int) -> int:
     """-1 is the whole context, as Ollama has it; llama.cpp refuses that, and makes room for whatever is asked."""
     context = model.settings.context or CONTEXT["chat"]
     return context if tokens < 0 else min(tokens, context)
-
-
-def _named(ask: Generation, name: str) -> list[Json]:
-    """The one tool that must be called. Raises BadRequest when there is none of that name."""
-    if found := [tool for tool in ask.tools if _tool_name(tool) == name]:
-        return found
-    raise BadRequest(
-        Text(
-            f"tool_choice의 도구 '{name}'이(가) tools에 없습니다", f"tool_choice: no tool '{name}'"
-        ),
-        Text("tools에 있는 이름을 쓰세요.", "name one of tools."),
-        param="tool_choice",
-    )
-
-
-def _tool_name(said: object) -> str | None:
-    """The name in `{"type": "function", "function": {"name": ...}}`, of a tool or a choice of one."""
-    function = said.get("function") if isinstance(said, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def _schema(ask: Generation) -> Json:

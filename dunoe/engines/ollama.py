@@ -16,6 +16,7 @@ from dunoe.engines.events import Event
 from dunoe.engines.http import Upstream, authorization
 from dunoe.engines.ollama_answer import Decoder, models_of, understood
 from dunoe.engines.ollama_loading import Loader
+from dunoe.engines.promise import Promise
 from dunoe.engines.refusals import broke_off, garbage, said_error
 from dunoe.engines.request import (
     Counted,
@@ -86,10 +87,10 @@ class OllamaEngine:
         """One choice, always streamed: only of a stream can we see that it stands still."""
         path = ollama_wire.path(ask)
         asked = ollama_wire.body(model, ask, index) | {"stream": True}
-        decoder = Decoder(self.name, index)
+        decoder, promise = Decoder(self.name, index), Promise(self.name, ask)
         async with aclosing(self.upstream.stream_lines(path, asked)) as batches:
             async for lines in batches:
-                if events := decoder.lines(lines):
+                if events := promise.kept(decoder.lines(lines)):
                     yield events
         decoder.end()
 

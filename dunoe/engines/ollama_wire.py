@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from dunoe.engines.request import Generation, Json
+from dunoe.engines.tool_choice import tools_of
 from dunoe.errors import BadRequest, NotSupported, Text
 from dunoe.portfolio.model import Model
 
@@ -63,7 +64,7 @@ def body(model: Model, ask: Generation, index: int = 0) -> Json:
 
 def _chat(ask: Generation) -> Json:
     whole: Json = {"messages": messages(ask.messages)}
-    if tools := _tools(ask):
+    if tools := tools_of(ask):  # Ollama itself knows no tool_choice
         whole["tools"] = tools
     return whole
 
@@ -106,16 +107,6 @@ def _format(wanted: Json) -> Any:  # Any: "json", a JSON schema, or nothing
     if kind == "json_schema":
         return (wanted.get("json_schema") or {}).get("schema") or "json"
     return None
-
-
-def _tools(ask: Generation) -> list[Json]:
-    """The tools that the model may see: Ollama knows no tool_choice. `required` is taken as `auto`."""
-    if ask.tool_choice == "none":
-        return []
-    if isinstance(ask.tool_choice, dict):
-        name = (ask.tool_choice.get("function") or ask.tool_choice).get("name")
-        return [tool for tool in ask.tools if (tool.get("function") or {}).get("name") == name]
-    return ask.tools
 
 
 def messages(given: list[Json]) -> list[Json]:

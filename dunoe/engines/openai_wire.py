@@ -21,7 +21,9 @@ from dunoe.errors import EngineFailed
 
 CALLS = 1024  # tool calls in one answer; a greater index is garbage that would make us hold memory
 # Keys that are no news: what we model, and llama.cpp's signs of life while it reads a prompt.
-MODELLED = frozenset({"id", "object", "created", "model", "choices", "usage", "prompt_progress"})
+MODELLED = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "prompt_progress", "__verbose"}
+)
 REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -139,8 +141,9 @@ class Decoder:
             if choices is None:
                 self._without_choices(chunk)
             else:
+                verbose = chunk.get("__verbose") or {}  # llama.cpp's
                 for choice in choices:
-                    self._choice(choice, events)
+                    self._choice(choice, verbose.get("stopping_word"), events)
             if progress := chunk.get("prompt_progress"):
                 events.append(Reading(int(progress["total"])))
             if chunk.get("usage"):
@@ -167,7 +170,7 @@ class Decoder:
         if "usage" not in chunk:
             raise ValueError("neither choices nor usage")
 
-    def _choice(self, choice: Json, events: list[Event]) -> None:
+    def _choice(self, choice: Json, stop: object, events: list[Event]) -> None:
         index = choice.get("index", 0)
         if index not in self._choices:
             raise ValueError("a choice that nobody asked for")
@@ -187,9 +190,11 @@ class Decoder:
             if reason in BROKEN:
                 raise broke_off(self.engine, reason)
             self.unfinished.discard(index)
-            stop = choice.get("stop_reason")  # vLLM's
-            stop = stop if isinstance(stop, str) else None
-            events.append(Finished(REASONS.get(reason, "stop"), index, stop))
+            stop = (
+                choice.get("stop_reason") or stop
+            )  # vLLM's; a token's number when no text ended it
+            told = stop if stop and isinstance(stop, str) else None
+            events.append(Finished(REASONS.get(reason, "stop"), index, told))
 
     def _calls(self, calls: list[Json], index: int, events: list[Event]) -> None:
         for position, call in enumerate(calls):

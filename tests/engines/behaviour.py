@@ -113,6 +113,16 @@ async def stops_at_a_stop_text(engine: Engine, model: Model) -> None:
     assert finished(events)[0].reason == "stop"
 
 
+async def writes_nothing_where_nothing_is_wanted(engine: Engine, model: Model) -> None:
+    for stream in (True, False):
+        none = ask(stream, task="complete", prompt="가나다", options={"max_tokens": 0})
+        events = await read(engine.generate(model, none))
+        assert said(events) == ""
+        assert [end.reason for end in finished(events)] == ["length"]
+        assert usage(events).prompt_tokens > 0
+        assert usage(events).completion_tokens == 0
+
+
 async def gives_several_choices(engine: Engine, model: Model) -> None:
     for stream in (True, False):
         events = await read(engine.generate(model, ask(stream, n=3)))
@@ -180,6 +190,7 @@ CHAT: list[Behaviour] = [
     fills_the_middle,
     keeps_to_a_schema,
     stops_at_a_stop_text,
+    writes_nothing_where_nothing_is_wanted,
     gives_several_choices,
     tells_probabilities,
     refuses_what_is_too_long,

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from dunoe.engines.events import Called, Extra, Finished
 from dunoe.engines.http import Upstream
 from dunoe.engines.llama import LlamaEngine
 from dunoe.engines.llama_server import LlamaServerEngine
 from dunoe.engines.request import Counting, Generation
-from dunoe.errors import EngineFailed, Unavailable
+from dunoe.errors import BadRequest, EngineFailed, Unavailable
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, ModelSettings, TimeoutSettings
 from tests import tiny
@@ -142,6 +144,96 @@ async def test_a_model_that_is_not_loaded_says_so(tiny_chat: Path) -> None:
         assert await engine.show(model) == {}
         assert await engine.gone(model) == "not loaded"
         await engine.unload(model)
+
+
+@pytest.mark.parametrize("task", ["chat", "complete"])
+async def test_the_stop_text_that_ended_an_answer_is_told(task: str, tiny_chat: Path) -> None:
+    model = embedded(tiny_chat)
+    async with loaded(model) as engine:
+        for _ in range(
+            2
+        ):  # the first reads the prompt, the second has it cached, as the third will
+            free = await behaviour.read(
+                engine.generate(model, behaviour.ask(False, task=task, prompt="가"))
+            )
+        assert behaviour.finished(free)[0].stop is None
+        stop = behaviour.said(free)[3:5]
+        options = {"stop": ["never said", stop]}
+        asked = behaviour.ask(True, task=task, prompt="가", options=options)
+        events = await behaviour.read(engine.generate(model, asked))
+        assert behaviour.finished(events) == [Finished("stop", stop=stop)]
+        assert not any("__verbose" in e.fields for e in events if isinstance(e, Extra))
+
+
+CHATTY = tiny.Habits(  # says an a before it calls a tool
+    likes={"<|im_end|>": 4.0, '"': 6.0, "}": 5.0},
+    follows={
+        "Ċ": "a",
+        "a": "<tool_call>",
+        "<tool_call>": "Ċ",
+        "}": "</tool_call>",
+        "</tool_call>": "<|im_end|>",
+    },
+)
+
+
+@pytest.fixture(scope="session")
+def chatty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that speaks before it calls."""
+    file = tmp_path_factory.mktemp("chatty") / "chatty.gguf"
+    return tiny.chat_model(file, tiny.Shape(merges=1000), CHATTY)
+
+
+def tool(name: str) -> dict[str, Any]:  # Any: JSON
+    """A tool with one argument of two values."""
+    city = {"type": "string", "enum": ["x", "y"]}
+    schema = {"type": "object", "properties": {"city": city}, "required": ["city"]}
+    return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+async def test_a_call_that_must_come_comes_alone(stream: bool, chatty: Path) -> None:
+    named = {"type": "function", "function": {"name": "time"}}
+    model, both = embedded(chatty), {"weather", "time"}
+    tools = [tool(name) for name in sorted(both)]
+    async with loaded(model) as engine:
+        for choice, names in (("auto", both), ("required", both), (named, {"time"})):
+            asked = behaviour.ask(
+                stream, tools=tools, tool_choice=choice, options={"max_tokens": 100}
+            )
+            events = await behaviour.read(engine.generate(model, asked))
+            assert {e.name for e in events if isinstance(e, Called) and e.name} <= names
+            assert [end.reason for end in behaviour.finished(events)] == ["tool_calls"]
+            assert (behaviour.said(events) == "") == (choice != "auto")
+
+
+async def test_an_answer_that_ends_without_the_call_is_none(chatty: Path) -> None:
+    model = embedded(chatty)
+    asked = behaviour.ask(True, tools=[tool("time")], tool_choice="required")
+    async with loaded(model) as engine:
+        stopped = replace(asked, options={"stop": ["a"]})
+        with pytest.raises(EngineFailed) as told:
+            await behaviour.read(engine.generate(model, stopped))
+        assert told.value.code == "no_tool_call"
+        cut = replace(asked, options={"max_tokens": 1})
+        events = await behaviour.read(engine.generate(model, cut))
+        assert behaviour.said(events) == ""
+        assert behaviour.finished(events) == [Finished("length")]
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice"),
+    [([], "required"), ([tool("time")], "always"), ([tool("time")], {"type": "custom"})],
+)
+async def test_a_choice_that_cannot_be_met_is_refused(
+    tools: list[Any], choice: Any, chatty: Path
+) -> None:  # Any: JSON
+    model = embedded(chatty)
+    async with loaded(model) as engine:
+        with pytest.raises(BadRequest) as told:
+            asked = behaviour.ask(True, tools=tools, tool_choice=choice)
+            await behaviour.read(engine.generate(model, asked))
+    assert told.value.param == "tool_choice"
 
 
 @pytest.fixture(scope="session")

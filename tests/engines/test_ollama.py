@@ -194,7 +194,10 @@ async def test_options_get_ollamas_names_and_absent_ones_stay_absent() -> None:
 
 
 async def test_no_tokens_at_all_is_not_no_limit() -> None:
-    assert (await sent(chat(options={"max_tokens": 0})))["options"]["num_predict"] == 1
+    async with ollama(Turn(thinking=["음"])) as (engine, fake):
+        events = await ask(engine, chat(options={"max_tokens": 0}))
+    assert fake.seen[0].body["options"]["num_predict"] == 1
+    assert events == [Finished("length"), Usage(3, 0, prefill_s=1.5, decode_s=2.0)]
 
 
 @pytest.mark.parametrize(
@@ -219,14 +222,44 @@ TOOLS = [{"type": "function", "function": {"name": name}} for name in ("a", "b")
     ("choice", "names"),
     [
         (None, ["a", "b"]),
-        ("required", ["a", "b"]),
+        ("auto", ["a", "b"]),
         ("none", []),
-        ({"type": "function", "function": {"name": "b"}}, ["b"]),
     ],
 )
 async def test_tool_choice_is_what_the_model_gets_to_see(choice: Any, names: list[str]) -> None:
     body = await sent(chat(tools=TOOLS, tool_choice=choice))
     assert [tool["function"]["name"] for tool in body.get("tools", [])] == names
+
+
+NAMED = {"type": "function", "function": {"name": "b"}}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(("choice", "names"), [("required", ["a", "b"]), (NAMED, ["b"])])
+async def test_a_call_that_must_come_comes_or_the_answer_fails(
+    stream: bool, choice: Any, names: list[str]
+) -> None:
+    asked = chat(stream=stream, tools=TOOLS, tool_choice=choice)
+    called = Turn(calls=[{"name": "b", "arguments": {}}])
+    ended, cut_off = Turn(text=["글"]), Turn(text=["글"], finish="length")
+    async with ollama(called, ended, cut_off) as (engine, fake):
+        assert [e.name for e in await ask(engine, asked) if isinstance(e, Called)] == ["b"]
+        with pytest.raises(EngineFailed) as told:
+            await ask(engine, asked)
+        assert told.value.code == "no_tool_call"
+        cut = await ask(engine, asked)
+        assert said(cut) == "" and Finished("length") in cut
+    assert [tool["function"]["name"] for tool in fake.seen[0].body["tools"]] == names
+
+
+@pytest.mark.parametrize(
+    "choice", ["always", {"type": "function", "function": {"name": "c"}}, {"type": "x"}]
+)
+async def test_a_choice_that_no_tool_meets_is_not_sent(choice: Any) -> None:
+    async with ollama() as (engine, fake):
+        with pytest.raises(BadRequest):
+            await ask(engine, chat(tools=TOOLS, tool_choice=choice))
+        assert not fake.seen
 
 
 async def test_messages_are_ollamas() -> None:

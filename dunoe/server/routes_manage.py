@@ -1,6 +1,7 @@
 """Managing models: fetch, copy, remove, load, unload. Everything here needs an admin key."""
 
 import hashlib
+import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -67,10 +68,17 @@ async def _pull_there(asked: Asked, name: str, *, is_streamed: bool) -> None:
             ),
             param="model",
         )
-    async with aclosing(engine.pull(name)) as lines:
-        async for line in lines:
-            if is_streamed and line.get("status") != "success":
-                await _say(asked, line)
+    seen = _Progress(name)
+    if is_streamed:
+        asked.beside.start(_repeat(asked, seen))
+    try:
+        async with aclosing(engine.pull(name)) as lines:
+            async for line in lines:
+                if is_streamed and line.get("status") != "success":
+                    seen.line = line
+                    await _say(asked, line)
+    finally:
+        seen.is_over = True
 
 
 async def _fetch(asked: Asked, source: str, *, is_streamed: bool) -> None:
@@ -78,6 +86,7 @@ async def _fetch(asked: Asked, source: str, *, is_streamed: bool) -> None:
     seen = _Progress(source)
     if is_streamed:
         asked.beside.start(_tell(asked, seen))
+        asked.beside.start(_repeat(asked, seen))
     try:
         settings = asked.brain.settings
         wire = Wire(settings.hub.url, settings.hub.token)
@@ -124,6 +133,17 @@ async def _tell(asked: Asked, seen: _Progress) -> None:
             told = seen.line
             await _say(asked, told)
         await anyio.sleep(_EVERY_S)
+
+
+async def _repeat(asked: Asked, seen: _Progress) -> None:
+    """Say the last line again whenever nothing went out for `server.ping_s`: a proxy would cut the silence."""
+    every_s = asked.brain.settings.server.ping_s
+    while not seen.is_over:
+        quiet_s = time.perf_counter() - asked.wire.last_write
+        if quiet_s < every_s:
+            await anyio.sleep(every_s - quiet_s)
+        else:
+            await _say(asked, seen.line)
 
 
 async def _say(asked: Asked, line: Json) -> None:

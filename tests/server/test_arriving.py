@@ -1,5 +1,8 @@
 """Models arrive while the server runs."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 import aiohttp
@@ -11,10 +14,13 @@ from dunoe.errors import Unavailable
 from dunoe.weights.download import fetch
 from tests.fake_engine import FakeEngine
 from tests.fake_ollama import Ollama, OnDisk
-from tests.served import Served, served
+from tests.fake_wire import Turn
+from tests.served import PATIENCE_S, Served, served
+from tests.weights.file_server import FileServer, serving
 
 pytestmark = pytest.mark.anyio
 
+PINGS = "[server]\nping_s = 0.05\n"
 ASK = {
     "messages": [{"role": "user", "content": "안녕"}],
     "max_tokens": 1,
@@ -61,6 +67,46 @@ async def test_a_model_that_an_ollama_got_by_itself_is_found_by_its_name(tmp_pat
             house.brain.listed_at = float("-inf")  # as if the last look were long ago
             ask = {"model": "new:latest", "stream": False, **ASK}
             assert await status(house, "/api/chat", ask) == 200
+
+
+async def pulling(house: Served, model: str) -> AsyncGenerator[str]:
+    """What a pull says of itself, line by line."""
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": admin(house)}) as session,
+        session.post(f"{house.url}/api/pull", json={"model": model}) as answer,
+    ):
+        async for line in answer.content:
+            yield line.decode()
+
+
+async def thrice(lines: AsyncGenerator[str], status: str) -> None:
+    """Wait until the same line, with this status, has come three times running."""
+    last = ["", "", ""]
+    with anyio.fail_after(PATIENCE_S):
+        while len({*last}) > 1 or status not in last[0]:
+            last = [*last[1:], await anext(lines)]
+
+
+async def test_a_pull_that_stands_still_says_its_last_line_again(tmp_path: Path) -> None:
+    site = FileServer({"/x.gguf": b"GGUF" + bytes(100_000)}, hold=asyncio.Event())
+    async with (
+        serving(site),
+        served(tmp_path, PINGS) as house,
+        aclosing(pulling(house, f"{site.url}/x.gguf")) as lines,
+    ):
+        await thrice(lines, "pulling ")
+
+
+async def test_an_ollamas_pull_that_stands_still_says_its_last_line_again(tmp_path: Path) -> None:
+    stop = Turn(path="/api/pull", fault="hang", at=5)
+    async with (
+        FakeEngine("ollama", [stop]) as fake,
+        served(tmp_path, f'{PINGS}[engines.box]\nkind = "ollama"\nurl = "{fake.url}"\n') as house,
+        aclosing(pulling(house, "new")) as lines,
+    ):
+        await thrice(lines, "verifying")
+        fake.at("/api/pull")[0].go.set()
+        assert [line async for line in lines][-1] == '{"status":"success"}\n'
 
 
 async def test_what_is_no_model_can_still_be_removed(tmp_path: Path) -> None:

@@ -1,0 +1,143 @@
+"""What a model gets to read: the best passages whole, with what stands around them, inside an exact budget."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from dunoe.answering.source import Part, Source
+
+READING = 12_000  # tokens of sources that are worth their prefill, however large the context is
+FRAME = 40  # tokens for a source's number, file and headings
+
+Count = Callable[[list[str]], Awaitable[list[int]]]  # tokens of each text, by the answering model
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A passage in its document. position: from 0, without gaps; section: the same for all of one section."""
+
+    position: int
+    section: int
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A found passage, best first in a list of them.
+
+    leaves: the document around it, in order: at least its whole section.
+    """
+
+    document: UUID
+    path: str
+    title: str
+    score: float
+    position: int
+    leaves: Sequence[Leaf]
+
+    @property
+    def leaf(self) -> Leaf:
+        """The passage itself."""
+        return next(leaf for leaf in self.leaves if leaf.position == self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """sources: numbered, best first. dropped: candidates of which nothing fitted. tokens: about, frames included."""
+
+    sources: list[Source]
+    dropped: list[Candidate]
+    tokens: int
+
+
+@dataclass(slots=True)
+class _Bag:
+    """What was taken so far: positions by document."""
+
+    room: int
+    costs: dict[UUID, int]
+    taken: dict[UUID, dict[int, Leaf]] = field(default_factory=dict)
+
+    def take(self, document: UUID, leaves: Sequence[Leaf], frame: int = 0) -> bool:
+        """Take what is not taken yet, all or nothing."""
+        has = self.taken.get(document, {})
+        new = [leaf for leaf in leaves if leaf.position not in has]
+        cost = sum(self.costs[leaf.part.id] for leaf in new) + (frame if new else 0)
+        if cost > self.room:
+            return False
+        self.room -= cost
+        self.taken.setdefault(document, {}).update({leaf.position: leaf for leaf in new})
+        return True
+
+
+async def pack(candidates: Sequence[Candidate], room: int, count: Count) -> Packed:
+    """Choose and number the sources. room: tokens; more than `READING` are not used.
+
+    Sections of the candidates in their order, each whole; where a section does not fit, the passage alone; then
+    neighbours of what was taken, for as long as there is room.
+    """
+    room = min(room, READING)
+    bag = _Bag(room, await _costs(candidates, count))
+    dropped = []
+    for one in candidates:
+        section = [leaf for leaf in one.leaves if leaf.section == one.leaf.section]
+        if not (
+            bag.take(one.document, section, FRAME) or bag.take(one.document, [one.leaf], FRAME)
+        ):
+            dropped.append(one)
+    kept = [one for one in candidates if one not in dropped]
+    _grow(kept, bag)
+    return Packed(_sources(kept, bag), dropped, room - bag.room)
+
+
+async def _costs(candidates: Sequence[Candidate], count: Count) -> dict[UUID, int]:
+    parts = {leaf.part.id: leaf.part.text for one in candidates for leaf in one.leaves}
+    counts = await count(list(parts.values()))
+    return dict(zip(parts, counts, strict=True))
+
+
+def _grow(candidates: Sequence[Candidate], bag: _Bag) -> None:
+    """Add the passage after and the one before each source in turn, until nothing more fits."""
+    growing = list(candidates)
+    while growing:
+        growing = [one for one in growing if _widen(one, bag)]
+
+
+def _widen(one: Candidate, bag: _Bag) -> bool:
+    has = bag.taken[one.document]
+    after = before = one.position
+    while after in has:
+        after += 1
+    while before in has:
+        before -= 1
+    wanted = [leaf for leaf in one.leaves if leaf.position in (after, before)]
+    return any([bag.take(one.document, [leaf]) for leaf in wanted])  # both, not the first that fits
+
+
+def _sources(candidates: Sequence[Candidate], bag: _Bag) -> list[Source]:
+    """One source for each run of neighbours, in the order of the best candidate in it."""
+    sources: list[Source] = []
+    seen: set[tuple[UUID, int]] = set()
+    for one in candidates:
+        if (one.document, one.position) in seen:
+            continue
+        has = bag.taken[one.document]
+        first = last = one.position
+        while first - 1 in has:
+            first -= 1
+        while last + 1 in has:
+            last += 1
+        run = range(first, last + 1)
+        seen |= {(one.document, position) for position in run}
+        sources.append(
+            Source(
+                number=len(sources) + 1,
+                document=one.document,
+                path=one.path,
+                title=one.title,
+                score=one.score,
+                parts=tuple(has[position].part for position in run),
+                best=one.leaf.part,
+            )
+        )
+    return sources

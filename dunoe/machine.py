@@ -1,10 +1,8 @@
-"""What this computer has: memory, processors, NVIDIA cards and room on a disk."""
+"""What this computer has: memory and NVIDIA cards."""
 
 import ctypes
 import os
 import re
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +18,6 @@ class Card:
     name: str
     vram_bytes: int
     vram_free_bytes: int
-    driver: str
 
 
 @dataclass(frozen=True)
@@ -34,19 +31,12 @@ class Machine:
     ram_bytes: int
     ram_free_bytes: int
     cards: tuple[Card, ...]
-    cpu_count: int
 
 
 def look() -> Machine:
     """The machine as it stands now. Takes some milliseconds, more when a driver must wake up."""
     total, free = _memory()
-    return Machine(total, free, _cards(), _cpu_count())
-
-
-def disk_free(path: Path) -> int:
-    """Bytes that fit on the disk `path` lies on, or will lie on once its folders are made."""
-    here = path.absolute()
-    return shutil.disk_usage(next(p for p in (here, *here.parents) if p.exists())).free
+    return Machine(total, free, _cards())
 
 
 def _memory() -> tuple[int, int]:
@@ -69,13 +59,6 @@ def _container_limit(otherwise: int) -> int:
     return int(said) if said.isdecimal() else otherwise  # "max" is no limit
 
 
-def _cpu_count() -> int:
-    """Processors that this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _cards() -> tuple[Card, ...]:
     """Every NVIDIA card that tells its memory; none where there is no driver."""
     if not _has_driver():
@@ -87,8 +70,7 @@ def _cards() -> tuple[Card, ...]:
     except pynvml.NVMLError:
         return ()
     try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        found = [_card(pynvml, i, driver) for i in range(pynvml.nvmlDeviceGetCount())]
+        found = [_card(pynvml, i) for i in range(pynvml.nvmlDeviceGetCount())]
     finally:
         pynvml.nvmlShutdown()
     return tuple(card for card in found if card is not None)
@@ -103,11 +85,11 @@ def _has_driver() -> bool:
     return True
 
 
-def _card(nvml: ModuleType, index: int, driver: str) -> Card | None:
+def _card(nvml: ModuleType, index: int) -> Card | None:
     """None for a card that is lost, or that has no memory of its own to tell of."""
     try:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
         memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-        return Card(nvml.nvmlDeviceGetName(handle), memory.total, memory.free, driver)
+        return Card(nvml.nvmlDeviceGetName(handle), memory.total, memory.free)
     except nvml.NVMLError:
         return None

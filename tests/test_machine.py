@@ -35,9 +35,6 @@ class Driver:
     def nvmlShutdown(self) -> None:
         self.is_open = False
 
-    def nvmlSystemGetDriverVersion(self) -> str:
-        return "580.95.05"
-
     def nvmlDeviceGetCount(self) -> int:
         return len(self.cards)
 
@@ -83,8 +80,8 @@ def test_every_card_is_seen_and_the_driver_is_let_go(driver: Driver) -> None:
         ("NVIDIA RTX A2000", 6 * GIB, GIB),
     ]
     assert machine.look().cards == (
-        Card("NVIDIA GeForce RTX 5070 Ti", 16 * GIB, 15 * GIB, "580.95.05"),
-        Card("NVIDIA RTX A2000", 6 * GIB, GIB, "580.95.05"),
+        Card("NVIDIA GeForce RTX 5070 Ti", 16 * GIB, 15 * GIB),
+        Card("NVIDIA RTX A2000", 6 * GIB, GIB),
     )
     assert not driver.is_open
 
@@ -94,10 +91,9 @@ def test_a_lost_card_does_not_hide_the_others(driver: Driver) -> None:
     assert [card.name for card in machine.look().cards] == ["NVIDIA RTX A2000"]
 
 
-def test_the_real_machine_has_memory_and_processors() -> None:
+def test_the_real_machine_has_memory() -> None:
     seen = machine.look()
     assert 0 < seen.ram_free_bytes <= seen.ram_bytes
-    assert seen.cpu_count >= 1
 
 
 def test_memory_is_what_the_kernel_says_is_available(
@@ -132,7 +128,3 @@ def test_a_system_without_proc_still_has_memory(
     monkeypatch.setattr(machine, "_MEMINFO", tmp_path / "none")
     seen = machine.look()
     assert seen.ram_bytes == seen.ram_free_bytes > 0
-
-
-def test_room_is_asked_of_the_disk_a_new_folder_would_lie_on(tmp_path: Path) -> None:
-    assert machine.disk_free(tmp_path / "not" / "yet" / "made") > 0

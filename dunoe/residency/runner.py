@@ -82,7 +82,7 @@ class Runner:
         """Refuse who waits and unload everything."""
         try:
             with anyio.move_on_after(STOP_S, shield=True):
-                self._act(self._scheduler.stop(self._clock()))
+                self._act(self._scheduler.stop())
                 while self._stays:
                     await self._absence(next(iter(self._stays)))
         finally:
@@ -120,7 +120,7 @@ class Runner:
 
     def view(self) -> list[Resident]:
         """Every model that was ever asked for, absent ones too."""
-        return self._scheduler.view(self._clock())
+        return self._scheduler.view()
 
     @property
     def waiting(self) -> int:

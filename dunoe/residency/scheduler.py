@@ -80,7 +80,7 @@ class Scheduler:
     def asked(self, ticket: Ticket, model: Model, now_s: float) -> list[Decision]:
         """Somebody wants to use the model; tell `left` when that ends, however it ends."""
         self._newest = ticket
-        tenant = self._tenant(model, now_s)
+        tenant = self._tenant(model)
         if tenant.is_open and not self._is_stopping:
             tenant.running[ticket] = now_s
             self._tickets[ticket] = tenant
@@ -148,7 +148,7 @@ class Scheduler:
         tenant = self._tenants[name]
         if tenant.state != "unloading":
             return []
-        tenant.enter("absent", now_s)
+        tenant.enter("absent")
         return self._settle(tenant.model.card, now_s)
 
     def gone(self, name: str, now_s: float) -> list[Decision]:
@@ -159,7 +159,7 @@ class Scheduler:
         for ticket in tenant.running:
             del self._tickets[ticket]
         tenant.running.clear()
-        tenant.enter("absent", now_s)
+        tenant.enter("absent")
         return self._settle(tenant.model.card, now_s)
 
     # time, end, and looking in
@@ -184,7 +184,7 @@ class Scheduler:
         asked_s = [next(iter(t.waiting.values())) for t in self._tenants.values() if t.waiting]
         return min(asked_s) + self._queue.wait_s if asked_s else None
 
-    def stop(self, now_s: float) -> list[Decision]:
+    def stop(self) -> list[Decision]:
         """Refuse who waits and who comes, and unload everything, busy or not."""
         self._is_stopping = True
         decisions: list[Decision] = []
@@ -193,12 +193,12 @@ class Scheduler:
             if tenant.model.card is None:
                 continue
             if tenant.state in ("loading", "ready"):
-                decisions.append(self._send_away(tenant, now_s))
+                decisions.append(self._send_away(tenant))
         return decisions
 
-    def view(self, now_s: float) -> list[Resident]:
+    def view(self) -> list[Resident]:
         """Every model that was ever asked for, absent ones too."""
-        return [tenant.seen(now_s) for tenant in self._tenants.values()]
+        return [tenant.seen() for tenant in self._tenants.values()]
 
     def state(self, name: str) -> State:
         """Where one model is now."""
@@ -212,14 +212,14 @@ class Scheduler:
 
     # the rules
 
-    def _tenant(self, model: Model, now_s: float) -> Tenant:
+    def _tenant(self, model: Model) -> Tenant:
         tenant = self._tenants.get(model.name)
         if tenant is not None and (tenant.model is model or not tenant.is_vacant):
             return tenant
         if tenant is None:
-            tenant = self._tenants[model.name] = Tenant(model, "absent", now_s)
+            tenant = self._tenants[model.name] = Tenant(model, "absent")
         tenant.model = model
-        tenant.enter("ready" if model.card is None else "absent", now_s)
+        tenant.enter("ready" if model.card is None else "absent")
         return tenant
 
     def _refusal(self, ticket: Ticket, tenant: Tenant, now_s: float) -> Refuse | None:
@@ -247,7 +247,7 @@ class Scheduler:
             while tenant.may_serve:
                 decisions.append(self._serve(tenant, now_s))
             if self._may_go(tenant):
-                decisions.append(self._send_away(tenant, now_s))
+                decisions.append(self._send_away(tenant))
         return decisions
 
     def _fill(self, card: str, tenants: list[Tenant], now_s: float) -> list[Decision]:
@@ -289,9 +289,9 @@ class Scheduler:
             return not tenant.waiting and not tenant.is_wanted
         return tenant.state == "ready" and tenant.limit is not None and not tenant.running
 
-    def _send_away(self, tenant: Tenant, now_s: float) -> Unload | CancelLoad:
+    def _send_away(self, tenant: Tenant) -> Unload | CancelLoad:
         decision = CancelLoad if tenant.state == "loading" else Unload
-        tenant.enter("unloading", now_s)
+        tenant.enter("unloading")
         return decision(tenant.model)
 
     def _serve(self, tenant: Tenant, now_s: float) -> Grant:

@@ -21,7 +21,7 @@ LATEST_WEIGHS = 0.2  # of the newest service time in the running mean
 class Resident:
     """A model as others see it.
 
-    footprint: bytes it takes on its card while it is not absent. since_s: seconds in this state.
+    footprint: bytes it takes on its card while it is not absent.
     loads, load_failures, load_s: counted since the start; load_s is the time of all good loads together.
     """
 
@@ -29,7 +29,6 @@ class Resident:
     state: State
     in_flight: int
     waiting: int
-    since_s: float
     loads: int
     load_failures: int
     load_s: float
@@ -57,7 +56,6 @@ class Tenant:
 
     model: Model
     state: State
-    since_s: float
     running: dict[Ticket, float] = field(default_factory=dict)
     waiting: OrderedDict[Ticket, float] = field(default_factory=OrderedDict)
     limit: Ticket | None = None
@@ -112,9 +110,9 @@ class Tenant:
         """Ready, and nobody would notice if it went."""
         return self.state == "ready" and not self.running and not self.waiting
 
-    def enter(self, state: State, now_s: float) -> None:
+    def enter(self, state: State) -> None:
         """Change the state; nobody needs its room any more, or nobody yet."""
-        self.state, self.since_s = state, now_s
+        self.state = state
         self.limit = self.closing = None
 
     def give_way(self, to: Ticket) -> None:
@@ -123,12 +121,12 @@ class Tenant:
 
     def begin_load(self, now_s: float) -> None:
         """The engine is told to load."""
-        self.enter("loading", now_s)
+        self.enter("loading")
         self.load_began_s = now_s
 
     def end_load(self, now_s: float) -> None:
         """It answers: everyone who waits now is owed."""
-        self.state, self.since_s, self.used_s = "ready", now_s, now_s
+        self.state, self.used_s = "ready", now_s
         self.is_wanted = False
         self.owed = next(reversed(self.waiting), self.owed)
         self.failed_in_a_row, self.failure = 0, None
@@ -138,7 +136,7 @@ class Tenant:
 
     def fail_load(self, failure: Problem, now_s: float) -> None:
         """It does not load; after a few times in a row it is left alone for a while."""
-        self.enter("absent", now_s)
+        self.enter("absent")
         if now_s - self.failed_s > FAILURES_FORGOTTEN_S:
             self.failed_in_a_row = 0
         self.failed_s, self.failure = now_s, failure
@@ -164,14 +162,13 @@ class Tenant:
         turn_s = (len(self.waiting) + 1) * self.service_s / self.model.slots
         return max(1, math.ceil(turn_s + (0 if self.state == "ready" else self.load_s)))
 
-    def seen(self, now_s: float) -> Resident:
+    def seen(self) -> Resident:
         """A snapshot for others."""
         return Resident(
             model=self.model,
             state=self.state,
             in_flight=len(self.running),
             waiting=len(self.waiting),
-            since_s=now_s - self.since_s,
             loads=self.loads,
             load_failures=self.load_failures,
             load_s=self.loads_s,

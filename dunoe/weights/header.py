@@ -103,11 +103,6 @@ class Header:
         return self.text("general.architecture") or ""
 
     @property
-    def name(self) -> str | None:
-        """What its maker called it."""
-        return self.text("general.name")
-
-    @property
     def kind(self) -> str:
         """`model`, or what else travels as GGUF: `adapter`, `mmproj`, `imatrix`."""
         if self.architecture == "clip":

@@ -68,10 +68,6 @@ class Shelf:
         """Models that cannot be loaded, and why: cut off, no GGUF, a part missing."""
         return {name: f for name, f in self._look().items() if isinstance(f, BadModelFile)}
 
-    def names(self) -> list[str]:
-        """The names of the whole models, sorted."""
-        return [model.name for model in self.models()]
-
     def model(self, name: str) -> ShelfModel:
         """One model; raises `NotFound`, or `BadModelFile` when its file is broken."""
         files = self._files().get(name)
@@ -81,10 +77,6 @@ class Shelf:
         if isinstance(found, BadModelFile):
             raise found
         return found
-
-    def path(self, name: str) -> Path:
-        """The file an engine loads; raises like `model`."""
-        return self.model(name).path
 
     def digest(self, name: str) -> str | None:
         """The sha256 recorded when it was pulled; None when nobody recorded one, or the file changed since.

@@ -7,8 +7,8 @@ from dunoe.portfolio.memory import OUR_CARD, budgets, footprint
 from dunoe.settings import Adapter, CardSettings, EngineSettings, ModelSettings, Settings
 
 GIB = 2**30
-BARE = Machine(16 * GIB, 16 * GIB, (), cpu_count=8)
-CARD = Card("card", 8 * GIB, 8 * GIB, "1")
+BARE = Machine(16 * GIB, 16 * GIB, ())
+CARD = Card("card", 8 * GIB, 8 * GIB)
 
 
 def test_without_a_card_a_quarter_of_ram_is_left_to_the_system() -> None:
@@ -16,7 +16,7 @@ def test_without_a_card_a_quarter_of_ram_is_left_to_the_system() -> None:
 
 
 def test_cards_count_before_ram_and_a_declared_budget_before_both() -> None:
-    carded = Machine(64 * GIB, 64 * GIB, (CARD, CARD), cpu_count=8)
+    carded = Machine(64 * GIB, 64 * GIB, (CARD, CARD))
     assert budgets(Settings(), carded) == {OUR_CARD: 16 * GIB}
     assert budgets(Settings(card=CardSettings(vram=GIB)), carded) == {OUR_CARD: GIB}
 

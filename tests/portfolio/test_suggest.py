@@ -12,8 +12,8 @@ GIB = 2**30
 
 def machine(ram_gib: float, *cards_gib: float) -> Machine:
     """A machine with this much memory and these cards."""
-    cards = tuple(Card("card", int(gib * GIB), int(gib * GIB), "1") for gib in cards_gib)
-    return Machine(int(ram_gib * GIB), int(ram_gib * GIB), cards, cpu_count=8)
+    cards = tuple(Card("card", int(gib * GIB), int(gib * GIB)) for gib in cards_gib)
+    return Machine(int(ram_gib * GIB), int(ram_gib * GIB), cards)
 
 
 @pytest.mark.parametrize(

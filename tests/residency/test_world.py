@@ -171,7 +171,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def both_know_the_same(self) -> None:
-        for seen in self.scheduler.view(self.now_s):
+        for seen in self.scheduler.view():
             if seen.model.card is not None:
                 assert seen.state == self.state[seen.name]
             assert seen.in_flight == len(self.running[seen.name])
@@ -200,7 +200,7 @@ class World(RuleBasedStateMachine):
                 for ticket in sorted(self.running[name]):
                     self.leaves(ticket)
         self.is_stopping = True
-        self.act(self.scheduler.stop(self.now_s))
+        self.act(self.scheduler.stop())
         for name in MODELS:
             self.unload_ends(name)
         assert set(self.state.values()) <= {"absent"}

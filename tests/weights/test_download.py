@@ -127,7 +127,7 @@ async def test_a_pulled_cable_costs_only_the_bytes_that_were_under_way(
     with pytest.raises(Unavailable, match="lost the connection") as caught:
         await fetch(server.url + "/tiny.gguf", folder, wire=wire(connections=1))
     check_two_lines(caught.value)
-    assert Shelf(folder).names() == []
+    assert Shelf(folder).models() == []
     have = Partial(folder, "tiny.gguf").completed
     assert 2 * RANGE < have < len(model)
 
@@ -200,7 +200,7 @@ async def test_a_file_that_never_stands_still_is_refused(
 
     with pytest.raises(EngineFailed, match="keeps changing"):
         await fetch(server.url + "/tiny.gguf", folder, progress=change, wire=wire(connections=1))
-    assert Shelf(folder).names() == []
+    assert Shelf(folder).models() == []
 
 
 async def test_a_cancelled_pull_goes_on_later(
@@ -255,7 +255,7 @@ async def test_a_process_killed_while_it_pulls_leaves_what_it_had(
     process.send_signal(signal.SIGKILL)
     await process.wait()
     server.hold.set()
-    assert Shelf(folder).names() == []
+    assert Shelf(folder).models() == []
     have = Partial(folder, "tiny.gguf").completed
     assert have == 2 * RANGE
     server.hold, server.asked = None, []
@@ -295,7 +295,7 @@ async def test_bytes_that_are_not_what_the_hub_promised_are_thrown_away(
         with pytest.raises(EngineFailed, match="sha256 is wrong") as caught:
             await fetch("hf:o/r/tiny.gguf", folder, wire=wire(hub=hub.url))
     check_two_lines(caught.value)
-    assert Shelf(folder).names() == []
+    assert Shelf(folder).models() == []
     assert left(folder) == []
 
 
@@ -378,7 +378,7 @@ async def test_a_model_that_is_cut_off_on_the_server_is_refused(
     server.files["/tiny.gguf"] = model[:-1000]
     with pytest.raises(BadModelFile, match="cut off"):
         await fetch(server.url + "/tiny.gguf", folder, wire=wire())
-    assert Shelf(folder).names() == []
+    assert Shelf(folder).models() == []
     assert left(folder) == []
 
 
@@ -492,7 +492,7 @@ async def test_a_name_is_never_taken_over(
     assert pulled.path.stat() == before
     other = await fetch(server.url + "/else/tiny.gguf", folder, name="둘째", wire=wire())
     assert other.path == folder / "둘째.gguf"
-    assert Shelf(folder).names() == ["tiny", "둘째"]
+    assert [m.name for m in Shelf(folder).models()] == ["tiny", "둘째"]
 
 
 async def test_a_newer_file_of_the_same_source_takes_the_place_of_the_old(
@@ -550,7 +550,7 @@ async def test_some_parts_are_no_model(parts: FileServer, folder: Path) -> None:
     parts.files["/big-00003-of-00003.gguf"] = last
     parts.asked = []
     await fetch(parts.url + "/big-00001-of-00003.gguf", folder, name="새-이름", wire=wire())
-    assert Shelf(folder).names() == ["새-이름"]
+    assert [m.name for m in Shelf(folder).models()] == ["새-이름"]
     parts.asked = []
     await fetch(parts.url + "/big-00001-of-00003.gguf", folder, wire=wire())
     assert {path[-19:-14] for path in {a.path for a in parts.asked if a.stop - a.start > 4}} == {
@@ -602,7 +602,7 @@ async def test_a_crash_among_the_new_names_leaves_no_mixture(
         with pytest.raises(Problem, match="cannot write"):
             await fetch(address, folder, wire=wire())
     assert renamed == ["big-00003-of-00003.gguf", "big-00002-of-00003.gguf"]
-    assert Shelf(folder).names() == []
+    assert Shelf(folder).models() == []
     parts.asked = []
     await fetch(address, folder, wire=wire())
     assert parts.ranges() == []
@@ -650,7 +650,7 @@ async def test_a_file_of_this_machine_is_linked_and_not_copied(
     assert pulled.sha256 == digest(made.read_bytes())
     assert await fetch(str(made), folder, wire=wire()) == pulled
     made.write_bytes(b"edited in place")
-    assert Shelf(folder).names() == []
+    assert Shelf(folder).models() == []
     assert "tiny" in Shelf(folder).broken()
     with pytest.raises(NotFound, match="no such file"):
         await fetch(str(tmp_path / "none.gguf"), folder, wire=wire())

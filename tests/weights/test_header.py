@@ -57,7 +57,7 @@ def written(tmp_path: Path) -> Callable[[bytes], Path]:
 def test_a_model_says_what_it_is(make_model: MakeModel) -> None:
     header = read_whole(make_model(size=8192))
     assert header.architecture == "llama"
-    assert header.name == "Tiny 모델"
+    assert header.text("general.name") == "Tiny 모델"
     assert (header.context_length, header.embedding_length, header.block_count) == (2048, 64, 2)
     assert header.parameter_count == 32 * 64 + 64
     assert header.quantisation == "F16"
@@ -253,7 +253,7 @@ def test_a_sparse_giant_is_refused_without_reading_it(
 
 def test_text_that_is_no_utf8_is_still_text(written: Callable[[bytes], Path]) -> None:
     raw = gguf_bytes(key("general.name", 8, string(b"\xff\xfe\xea\xb0")))
-    name = read_header(written(raw)).name
+    name = read_header(written(raw)).text("general.name")
     assert name is not None
     assert name.encode("utf-8")
 

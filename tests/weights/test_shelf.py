@@ -21,11 +21,15 @@ def record(path: Path) -> str:
     return digest
 
 
+def names(shelf: Shelf) -> list[str]:
+    return [model.name for model in shelf.models()]
+
+
 def test_a_folder_that_is_not_there_is_an_empty_shelf(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "none")
-    assert (shelf.names(), shelf.models(), shelf.broken()) == ([], [], {})
+    assert (shelf.models(), shelf.broken()) == ([], {})
     with pytest.raises(NotFound):
-        shelf.path("x")
+        shelf.model("x")
 
 
 def test_what_lies_there_is_listed_by_name(make_model: MakeModel) -> None:
@@ -35,7 +39,7 @@ def test_what_lies_there_is_listed_by_name(make_model: MakeModel) -> None:
     (made.parent / ".hidden.gguf").write_text("no model")
     (made.parent / "folder.gguf").mkdir()
     shelf = Shelf(made.parent)
-    assert shelf.names() == ["b", "가 (1)"]
+    assert names(shelf) == ["b", "가 (1)"]
     model = shelf.model("b")
     assert (model.path, model.size) == (made, made.stat().st_size)
     assert model.modified_at.timestamp() == pytest.approx(made.stat().st_mtime)
@@ -60,12 +64,12 @@ def test_what_is_not_whole_is_named_apart(make_model: MakeModel) -> None:
     make_model("set-00001-of-00003.gguf")
     make_model("set-00003-of-00003.gguf")
     shelf = Shelf(good.parent)
-    assert shelf.names() == ["good"]
+    assert names(shelf) == ["good"]
     assert sorted(shelf.broken()) == ["page", "set", "short"]
     with pytest.raises(BadModelFile, match="missing"):
-        shelf.path("set")
+        shelf.model("set")
     make_model("set-00002-of-00003.gguf")
-    assert shelf.path("set").name == "set-00001-of-00003.gguf"
+    assert shelf.model("set").path.name == "set-00001-of-00003.gguf"
     assert len(shelf.model("set").files) == 3
 
 
@@ -74,8 +78,8 @@ def test_a_file_and_parts_of_one_name_do_not_hide_each_other(make_model: MakeMod
     make_model("x-00001-of-00002.gguf")
     make_model("x-00002-of-00002.gguf")
     shelf = Shelf(made.parent)
-    assert shelf.names() == ["x", "x-00001-of-00002"]
-    assert shelf.path("x") == made
+    assert names(shelf) == ["x", "x-00001-of-00002"]
+    assert shelf.model("x").path == made
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/x", "", ".", "a/../good"])
@@ -84,7 +88,7 @@ def test_a_name_is_never_a_path(make_model: MakeModel, name: str) -> None:
     (good.parent.parent / "secret.gguf").write_bytes(good.read_bytes())
     shelf = Shelf(good.parent)
     with pytest.raises(NotFound):
-        shelf.path(name)
+        shelf.model(name)
     with pytest.raises(NotFound):
         shelf.remove(name)
 
@@ -107,10 +111,10 @@ def test_a_copy_is_a_second_name_for_the_same_bytes(make_model: MakeModel) -> No
     shelf = Shelf(made.parent)
     copied = shelf.copy("a", "두번째")
     assert copied.path.samefile(made)
-    assert shelf.names() == ["a", "두번째"]
+    assert names(shelf) == ["a", "두번째"]
     assert shelf.digest("두번째") == digest
     shelf.remove("a")
-    assert shelf.names() == ["두번째"]
+    assert names(shelf) == ["두번째"]
     assert shelf.digest("두번째") == digest
 
 
@@ -133,7 +137,7 @@ def test_a_copy_takes_no_name_that_is_taken_or_none(make_model: MakeModel) -> No
             shelf.copy("a", destination)
     with pytest.raises(NotFound):
         shelf.copy("none", "c")
-    assert shelf.names() == ["a", "b"]
+    assert names(shelf) == ["a", "b"]
 
 
 def test_a_model_goes_with_its_record_and_what_a_pull_left(make_model: MakeModel) -> None:
@@ -145,7 +149,7 @@ def test_a_model_goes_with_its_record_and_what_a_pull_left(make_model: MakeModel
         Partial(folder, "half-00002-of-00002.gguf").begin(Journal(source="somewhere"))
         with pytest.raises(Busy):
             Shelf(folder).remove("a")
-    assert Shelf(folder).names() == ["a"]
+    assert names(Shelf(folder)) == ["a"]
     Shelf(folder).remove("a")
     Shelf(folder).remove("half")  # nothing of it ever came to the shelf
     assert [path.name for path in folder.iterdir()] == [".pulling"]
@@ -164,5 +168,5 @@ def test_a_broken_model_can_be_removed(make_model: MakeModel) -> None:
 def test_a_shelf_that_is_no_folder_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("I am a file", "utf-8")
     with pytest.raises(Unavailable) as refused:
-        Shelf(tmp_path / "models").names()
+        Shelf(tmp_path / "models").models()
     assert "models" in refused.value.message.en

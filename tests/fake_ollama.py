@@ -332,7 +332,12 @@ def _pieces(body: Json, turn: Turn, is_chat: bool) -> list[Json]:
 def _end(body: Json, turn: Turn, is_chat: bool, count: int) -> Json:
     limit = _limit(body)
     is_cut = limit is not None and limit < len(turn.text)
-    return _said("", is_chat) | {
+    past = (
+        {}
+        if is_chat or body.get("raw")
+        else {"context": [*(body.get("context") or []), *range(count)]}
+    )
+    return _said("", is_chat) | past | {
         "done": True, "done_reason": "length" if is_cut else turn.finish, "total_duration": 4_000_000_000,
         "load_duration": 500_000_000, "prompt_eval_count": count, "prompt_eval_duration": 1_500_000_000,
         "eval_count": len(turn.text[:limit]) + len(turn.thinking), "eval_duration": 2_000_000_000,

@@ -87,7 +87,8 @@ class OllamaEngine:
         """One choice, always streamed: only of a stream can we see that it stands still."""
         path = ollama_wire.path(ask)
         asked = ollama_wire.body(model, ask, index) | {"stream": True}
-        decoder, promise = Decoder(self.name, index), Promise(self.name, ask)
+        decoder = Decoder(self.name, index, is_turn=ask.turn is not None)
+        promise = Promise(self.name, ask)
         async with aclosing(self.upstream.stream_lines(path, asked)) as batches:
             async for lines in batches:
                 if events := promise.kept(decoder.lines(lines)):

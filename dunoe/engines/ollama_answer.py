@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import orjson
 
-from dunoe.engines.events import Called, Event, Finished, FinishReason, Said, Thought, Usage
+from dunoe.engines.events import Called, Event, Extra, Finished, FinishReason, Said, Thought, Usage
 from dunoe.engines.refusals import broke_off, garbage, said_error
 from dunoe.engines.request import Json
 from dunoe.errors import (
@@ -25,10 +25,13 @@ NS = 1e-9  # Ollama's durations are nanoseconds
 
 
 class Decoder:
-    """Turns one answer of /api/chat or /api/generate into events, as choice `index`."""
+    """Turns one answer of /api/chat or /api/generate into events, as choice `index`.
 
-    def __init__(self, engine: str, index: int = 0) -> None:
-        self.engine, self.index = engine, index
+    is_turn: the caller speaks /api/generate and gets the tokens that its next turn goes on from.
+    """
+
+    def __init__(self, engine: str, index: int = 0, *, is_turn: bool = False) -> None:
+        self.engine, self.index, self.is_turn = engine, index, is_turn
         self.calls = 0
         self.is_done = False
 
@@ -77,6 +80,8 @@ class Decoder:
         reason: FinishReason = "length" if said.get("done_reason") == "length" else "stop"
         if self.calls and reason == "stop":
             reason = "tool_calls"
+        if self.is_turn and said.get("context"):
+            events.append(Extra({"context": said["context"]}))
         events.append(Finished(reason, self.index))
         usage = Usage(
             prompt_tokens=int(said.get("prompt_eval_count", 0)),

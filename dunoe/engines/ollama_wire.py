@@ -46,7 +46,7 @@ def embedding(model: Model, texts: list[str]) -> Json:
 
 def path(ask: Generation) -> str:
     """The route that answers it."""
-    return "/api/chat" if ask.task == "chat" else "/api/generate"
+    return "/api/chat" if ask.task == "chat" and ask.turn is None else "/api/generate"
 
 
 def body(model: Model, ask: Generation, index: int = 0) -> Json:
@@ -59,7 +59,15 @@ def body(model: Model, ask: Generation, index: int = 0) -> Json:
         whole |= {"logprobs": True, "top_logprobs": ask.logprobs}
     if ask.think is not None:
         whole["think"] = ask.think
+    if ask.turn is not None:
+        return whole | ask.turn | _images(ask)
     return whole | (_chat(ask) if ask.task == "chat" else _text(ask))
+
+
+def _images(ask: Generation) -> Json:
+    """The pictures of the last message, where they stand in /api/generate."""
+    last = messages(ask.messages)[-1]
+    return {name: value for name, value in last.items() if name == "images"}
 
 
 def _chat(ask: Generation) -> Json:

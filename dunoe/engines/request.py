@@ -24,6 +24,8 @@ class Generation:
     format: None, {"type": "json_object"} or {"type": "json_schema", "json_schema": {"schema": ...}}.
     logprobs: None for none, else how many alternatives a token (0: the chosen one alone).
     think: None leaves it to the model; False, True, or "low" | "medium" | "high".
+    turn: a chat of one turn as /api/generate was asked (prompt, system, template, context), for an Ollama;
+        `messages` says the same to others, less template and context.
     """
 
     task: Literal["chat", "complete", "infill"]
@@ -38,6 +40,7 @@ class Generation:
     logprobs: int | None = None
     n: int = 1
     think: bool | str | None = None
+    turn: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)

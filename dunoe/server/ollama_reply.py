@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import uuid4
 
-from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
+from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Embedded, Json
 from dunoe.errors import Language, Problem
 from dunoe.server.answer import Answer, Choice, ToolCall
@@ -38,6 +38,7 @@ class _Reply(ABC):
         self.first_ns = 0
         self.reason = "stop"
         self.usage: Usage | None = None
+        self.context: Json = {}  # the tokens that the next turn goes on from, where the engine tells them
         self.calls = Answer()  # gathers the calls alone
         self._head = b'{"model":' + oneline(model) + b',"created_at":"'
         self._second, self._stamp = -1, b""
@@ -64,12 +65,14 @@ class _Reply(ABC):
                 lines.append(self._called(head))
             elif isinstance(event, Usage):
                 self.usage = event
+            elif isinstance(event, Extra):
+                self.context |= _context(event.fields)
         return b"".join(lines)
 
     def end(self) -> bytes:
         """The line that is done."""
         first_ns = self.first_ns or self.clock()
-        fields = self._shown(Choice())
+        fields = self._shown(Choice()) | self.context
         return oneline(self._done(fields, self.reason, self.usage, first_ns)) + b"\n"
 
     def broken(self, problem: Problem, language: Language) -> bytes:
@@ -79,7 +82,7 @@ class _Reply(ABC):
     def whole(self, answer: Answer) -> Json:
         """Everything in one object."""
         choice = answer.choice(0)
-        fields = self._shown(choice)
+        fields = self._shown(choice) | _context(answer.extra)
         if choice.logprobs is not None:
             fields["logprobs"] = [_logprob(entry) for entry in choice.logprobs]
         return self._done(fields, choice.finish, answer.usage, None)
@@ -188,6 +191,10 @@ def embed_body(model: str, embedded: Embedded, total_ns: int) -> Json:
 def embeddings_body(embedded: Embedded) -> Json:
     """The answer of /api/embeddings."""
     return {"embedding": embedded.vectors[0] if embedded.vectors else []}
+
+
+def _context(extra: Json) -> Json:
+    return {"context": extra["context"]} if "context" in extra else {}
 
 
 def _counts(usage: Usage, born_ns: int, first_ns: int | None, now_ns: int) -> dict[str, int]:

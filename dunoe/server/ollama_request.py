@@ -27,6 +27,16 @@ _THINK: dict[bool | str | None, bool | str | None] = {
     "false": False,
     "": None,
 }
+OWN_WORDS = {  # and what to do where they are not read
+    "template": Text(
+        "raw와 완성된 프롬프트를 보내거나 Ollama 엔진의 모델을 쓰세요.",
+        "send raw and the finished prompt, or use a model of an Ollama engine.",
+    ),
+    "context": Text(
+        "/api/chat에 지난 대화를 messages로 보내거나 Ollama 엔진의 모델을 쓰세요.",
+        "send the past to /api/chat as messages, or use a model of an Ollama engine.",
+    ),
+}
 _UNITS_S = {
     "ns": 1e-9,
     "us": 1e-6,
@@ -187,7 +197,15 @@ def decode_generate(body: GenerateBody) -> Generation | Preload | Unload:
         return Generation("complete", prompt=prompt, **body.shared())
     system = [{"role": "system", "content": body.system}] if body.system else []
     user = {"role": "user", "content": content_of(prompt, body.images, "images")}
-    return Generation("chat", messages=[*system, user], **body.shared())
+    words = {name: getattr(body, name) for name in ("prompt", "system", *OWN_WORDS)}
+    turn = {name: value for name, value in words.items() if value}
+    return Generation("chat", messages=[*system, user], turn=turn, **body.shared())
+
+
+def refuse_own_words(body: GenerateBody) -> None:
+    """Raise NotSupported for what only an Ollama behind us can read: its templates, its tokens of the past."""
+    if name := next((name for name in OWN_WORDS if getattr(body, name)), None):
+        raise unsupported(name, name, OWN_WORDS[name])
 
 
 def decode_embed(body: EmbedBody) -> Embedding:
@@ -240,15 +258,8 @@ def _check_template(body: GenerateBody) -> None:
             Text("프롬프트에 모두 적으세요.", "write it all into the prompt."),
             param="raw",
         )
-    if body.template:
-        hint = Text("raw와 완성된 프롬프트를 보내세요.", "send raw and the finished prompt.")
-        raise unsupported("template", "template", hint)
-    if body.context:
-        hint = Text(
-            "/api/chat에 지난 대화를 messages로 보내세요.",
-            "send the past to /api/chat as messages.",
-        )
-        raise unsupported("context", "context", hint)
+    if body.suffix:
+        refuse_own_words(body)
 
 
 def _seconds(text: str) -> float | None:

@@ -31,6 +31,7 @@ from dunoe.server.ollama_request import (
     decode_embed,
     decode_embeddings,
     decode_generate,
+    refuse_own_words,
 )
 from dunoe.server.speaking import check_mode, choose, counted, slot, speak
 from dunoe.version import VERSION
@@ -59,6 +60,8 @@ async def generate(asked: Asked) -> None:
     """POST /api/generate."""
     body: GenerateBody = asked.body
     model = await choose(asked, body.model)
+    if not isinstance(asked.brain.engines[model.engine], OllamaEngine):
+        refuse_own_words(body)
     await _speak_or_load(
         asked, model, decode_generate(body), GenerateReply(body.model or model.name)
     )

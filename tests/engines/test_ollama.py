@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
+from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Counting, Embedding, Generation, Json, Reranking
 from dunoe.errors import (
@@ -308,6 +308,24 @@ async def test_a_text_is_continued_raw_and_a_gap_is_filled() -> None:
     raw, gap = (seen.body for seen in fake.at("/api/generate"))
     assert (raw["raw"], raw["prompt"], raw["think"]) == (True, "옛날", False)
     assert (gap["suffix"], gap["prompt"]) == ("뒤", "앞") and "raw" not in gap
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_turn_is_asked_in_ollamas_own_words(stream: bool) -> None:
+    words = {"prompt": "가 나", "system": "짧게", "template": "{{ .Prompt }}", "context": [7, 8]}
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": "가 나"}, image]}]
+    turn = Generation("chat", messages=messages, stream=stream, turn=words)
+    async with ollama() as (engine, fake):
+        events = await ask(engine, turn)
+        (seen,) = fake.at("/api/generate")
+        gap = await ask(engine, Generation("infill", prompt="앞", suffix="뒤", stream=stream))
+    assert {name: seen.body.get(name) for name in words} == words
+    assert seen.body["images"] == [PIXEL]
+    assert seen.body["truncate"] is False and "raw" not in seen.body
+    assert said(events) == "안녕하세요."
+    assert [e.fields for e in events if isinstance(e, Extra)] == [{"context": [7, 8, 0, 1]}]
+    assert not [e for e in gap if isinstance(e, Extra)]
 
 
 async def test_token_ids_are_no_prompt() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from pydantic import BaseModel, ValidationError
 
-from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
+from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
 from dunoe.errors import BadRequest, EngineFailed, Text
 from dunoe.server.answer import Answer
@@ -28,6 +28,7 @@ from dunoe.server.ollama_request import (
     decode_embed,
     decode_embeddings,
     decode_generate,
+    refuse_own_words,
 )
 from dunoe.weights.header import Header, Skipped, Tensor
 from tests.server.anything import shaped
@@ -131,13 +132,43 @@ def test_generate_is_a_chat_a_text_or_a_gap() -> None:
     assert (gap.task, gap.prompt, gap.suffix) == ("infill", "def f(", "return 1")
 
 
+def test_a_turn_keeps_ollamas_own_words() -> None:
+    words = {"prompt": "뭐?", "system": "짧게", "template": "{{ .Prompt }}", "context": [1, 2]}
+    assert generate_of(**words).turn == words
+    assert generate_of(prompt="뭐?", context=[], template="").turn == {"prompt": "뭐?"}
+    assert generate_of(prompt="뭐?", raw=True).turn is None
+
+
+@pytest.mark.parametrize("name", ["template", "context"])
+def test_words_that_only_an_ollama_reads_are_refused_for_others(name: str) -> None:
+    body = GenerateBody.model_validate({"prompt": "a", "template": "t", "context": [1]})
+    refuse_own_words(body.model_copy(update={"template": None, "context": None}))
+    other = {"template": "context", "context": "template"}[name]
+    with pytest.raises(BadRequest) as refused:
+        refuse_own_words(body.model_copy(update={other: None}))
+    assert refused.value.param == name
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_the_tokens_of_a_turn_go_back(streamed: bool) -> None:
+    events: list[Event] = [Said("가"), Extra({"context": [1, 2], "timings": {}}), Finished("stop")]
+    reply = GenerateReply("m")
+    if streamed:
+        last = orjson.loads((reply.pieces(events) + reply.end()).splitlines()[-1])
+    else:
+        answer = Answer()
+        answer.add(events)
+        last = reply.whole(answer)
+    assert last["context"] == [1, 2] and last["done"] and "timings" not in last
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
         ({"images": ["%%"]}, "images.0"),
         ({"images": [base64.b64encode(b"hello").decode()]}, "images.0"),
-        ({"template": "{{ .Prompt }}"}, "template"),
-        ({"context": [1, 2]}, "context"),
+        ({"suffix": "b", "template": "{{ .Prompt }}"}, "template"),
+        ({"suffix": "b", "context": [1, 2]}, "context"),
         ({"raw": True, "system": "a"}, "raw"),
         ({"raw": True, "images": [PNG]}, "images"),
         ({"keep_alive": "soon"}, "keep_alive"),

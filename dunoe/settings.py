@@ -209,6 +209,20 @@ class StoreSettings(_Table):
     )
 
 
+class LibrarySettings(_Table):
+    """The folders whose files can be asked about, and how they are read."""
+
+    folders: tuple[Path, ...] = Field((), description="relative to this config")
+    include: tuple[str, ...] = Field((), description="only these files, as lines of a .gitignore")
+    exclude: tuple[str, ...] = Field((), description="not these files, as lines of a .gitignore")
+    file_limit: Size = Field(64 * 2**20, description="larger files are not read")
+    workers: int | None = Field(None, ge=1, le=256, description="default: one per processor core")
+    watch: bool = Field(True, description="read saved files at once while the server runs")
+    sample: bool = Field(True, description="with no folder at all, read dunoe's own guide")
+    embedding: str | None = Field(None, description="a model; default: embedding_model")
+    reranking: str | None = Field(None, description="a model; default: no reranking")
+
+
 class Told(_Table):
     """What the file and the environment may say."""
 
@@ -220,6 +234,7 @@ class Told(_Table):
     models: dict[str, ModelSettings] = {}
     engines: dict[str, EngineSettings] = {}
     roles: dict[Role, str] = {}
+    library: LibrarySettings = LibrarySettings()
     store: StoreSettings = StoreSettings()
     hub: HubSettings = HubSettings()
     qdrant: QdrantSettings = QdrantSettings()

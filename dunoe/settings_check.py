@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from os.path import abspath
 from pathlib import Path
 
 from dunoe.environment import add_environment, home_folder, in_vain
@@ -75,11 +76,14 @@ class _Check:
         token = self.secret("hub.token", settings.hub.token)
         hub = settings.hub.model_copy(update={"token": token})
         self.names(settings)
+        folders = tuple(self.place(one) for one in settings.library.folders)
+        library = settings.library.model_copy(update={"folders": folders})
         return settings.model_copy(
             update={
                 "models": models,
                 "engines": engines,
                 "hub": hub,
+                "library": library,
                 "unset": self.unset,
                 "doubts": self.doubts,
             }
@@ -133,6 +137,10 @@ class _Check:
             ),
         )
 
+    def place(self, folder: Path) -> Path:
+        whole = self.folder / folder.expanduser()
+        return Path(abspath(whole))  # noqa: PTH100 - a link keeps the name that the person gave it
+
     def engine(self, name: str, engine: EngineSettings) -> EngineSettings:
         at = f"engines.{name}"
         return engine.model_copy(
@@ -174,6 +182,8 @@ class _Check:
             for at, name in (
                 (("server", "default"), settings.server.default),
                 (("embedding_model",), settings.embedding_model),
+                (("library", "embedding"), settings.library.embedding),
+                (("library", "reranking"), settings.library.reranking),
             )
             if name is not None and name not in ROLES
         ]

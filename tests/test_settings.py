@@ -280,6 +280,20 @@ def test_the_example_with_every_key_in_force_is_taken(tmp_path: Path) -> None:
     assert (settings.timeouts, settings.queue) == (default.timeouts, default.queue)
     assert settings.server.model_copy(update={"default": None}) == default.server
     assert settings.language == default.language
+    assert settings.library.watch == default.library.watch
+    assert settings.library.file_limit == default.library.file_limit
+
+
+def test_library_folders_are_relative_to_the_config_and_end_nowhere_else(tmp_path: Path) -> None:
+    text = '[library]\nfolders = ["notes/../문서", "~/Documents", "/a/b/"]'
+    folders = loaded(tmp_path, text).library.folders
+    assert folders == (tmp_path / "문서", Path.home() / "Documents", Path("/a/b"))
+
+
+def test_the_models_of_the_library_must_exist(tmp_path: Path) -> None:
+    for key in ("embedding", "reranking"):
+        refused = refusal(tmp_path, f'[library]\n{key} = "nobody"')
+        assert "there is no model 'nobody'" in refused.message.en
 
 
 def tables(model: type[BaseModel] = Told, at: str = "") -> Iterator[tuple[str, set[str]]]:
@@ -304,7 +318,17 @@ def is_table(annotation: object) -> bool:
 def test_the_example_knows_every_key_of_every_table() -> None:
     tree = tomllib.loads(uncommented())
     shown: dict[str, set[str]] = {"": {k for k, v in tree.items() if not isinstance(v, dict)}}
-    for name in ("server", "card", "queue", "timeouts", "roles", "store", "hub", "qdrant"):
+    for name in (
+        "server",
+        "card",
+        "queue",
+        "timeouts",
+        "roles",
+        "library",
+        "store",
+        "hub",
+        "qdrant",
+    ):
         shown[name] = set(tree[name])
     for name in ("models", "engines"):
         shown[f"{name}.*"] = {key for one in tree[name].values() for key in one} - {"adapters"}

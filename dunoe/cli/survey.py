@@ -17,6 +17,7 @@ from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
 from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
 from dunoe.weights.naming import parts_of
+from dunoe.weights.shelf import Shelf
 
 _PING_S = 5.0
 
@@ -34,6 +35,7 @@ async def survey(settings: Settings) -> list[Finding]:
     """Every model, engine and open door; engines are asked whether they answer."""
     here = machine.look()
     found = [_model(name, one, settings, here) for name, one in settings.models.items()]
+    found += _hidden(settings)
     found += await _engines(settings)
     found += [
         Finding(
@@ -91,6 +93,28 @@ def _model(name: str, one: ModelSettings, settings: Settings, here: Machine) -> 
         )
     said = f"{header.architecture}, {header.quantisation}, {decimal(size)}"
     return Finding(what, True, Text(said, said))
+
+
+def _hidden(settings: Settings) -> list[Finding]:
+    """Pulled models that nobody can ask for, since the settings call another one so."""
+    owners = {alias: name for name, one in settings.models.items() for alias in one.aliases}
+    owners |= {name: name for name in settings.models}
+    hidden = [
+        (pulled.path, owners[pulled.name])
+        for pulled in Shelf(settings.models_folder).models()
+        if pulled.name in owners and pulled.path != settings.models[owners[pulled.name]].file
+    ]
+    return [
+        Finding(
+            str(path),
+            False,
+            Text(
+                f"이 이름은 설정의 [models.{name}]을 가리켜, 받은 파일은 쓰이지 않습니다. 파일 이름을 바꾸세요",
+                f"its name means [models.{name}] of the settings, so the file is not used: rename it",
+            ),
+        )
+        for path, name in hidden
+    ]
 
 
 async def _engines(settings: Settings) -> list[Finding]:

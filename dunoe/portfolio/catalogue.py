@@ -1,7 +1,8 @@
 """The catalogue: every name a caller may say, and the model behind it.
 
 Names come from the settings, from the folder of pulled files, and from engines that list their own. Settings
-win over files, files over engines. Roles and aliases are further names for the same models.
+win over files, files over engines. Roles and aliases are further names for the same models; what a file or an
+engine calls by one of them is not offered, since nobody could ask for it.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from typing import Literal
 from dunoe.errors import NotFound, Text, Unavailable
 from dunoe.portfolio.memory import OUR_CARD, footprint
 from dunoe.portfolio.model import Model
-from dunoe.settings import LLAMA, ROLES, EngineSettings, ModelSettings, Settings
+from dunoe.settings import LLAMA, RESERVED, ROLES, EngineSettings, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_header
 from dunoe.weights.shelf import Shelf
 
@@ -47,19 +48,21 @@ class Catalogue:
 
     def _refresh(self) -> None:
         models = {name: self._model(name, one) for name, one in self.settings.models.items()}
+        aliases = {a: name for name, one in self.settings.models.items() for a in one.aliases}
+        taken = {*aliases, *RESERVED}
         for pulled in self.shelf.models():
-            if pulled.header.kind != "model":  # a LoRA adapter or a projector runs only with one
+            if (
+                pulled.name in taken or pulled.header.kind != "model"
+            ):  # an adapter is none by itself
                 continue
             mode = mode_of(pulled.header)
             one = ModelSettings(file=pulled.path, footprint=pulled.size, mode=mode)
             models.setdefault(pulled.name, self._model(pulled.name, one))
         for engine, names in list(self._offered.items()):
-            for name in names:
+            for name in [name for name in names if name not in taken]:
                 models.setdefault(name, self._model(name, ModelSettings(engine=engine, name=name)))
         self._models = models
-        self._aliases = {
-            alias: name for name, one in self.settings.models.items() for alias in one.aliases
-        }
+        self._aliases = aliases
 
     def offer(self, engine: str, listed: Iterable[tuple[str, int]]) -> None:
         """Take in what an engine lists: its names for its models, and their sizes in bytes."""

@@ -56,6 +56,22 @@ def test_a_model_in_parts_is_looked_at_whole(
     assert not is_fine and "메모리보다 큽니다" in why
 
 
+def test_a_pulled_file_whose_name_is_taken_is_said(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    (home / "models").mkdir(parents=True)
+    for name in ("alias", "own", "free"):
+        (home / "models" / f"{name}.gguf").hardlink_to(tiny_chat)
+    (tmp_path / "dunoe.toml").write_text(
+        f'[models.mine]\nfile = "{tiny_chat}"\naliases = ["alias"]\n'
+        f'[models.own]\nfile = "{home}/models/own.gguf"\n'
+    )
+    found = findings(typed("config", "check", "--json"))
+    assert {what for what, (is_fine, _) in found.items() if not is_fine} == {
+        str(home / "models" / "alias.gguf")
+    }
+
+
 @pytest.mark.anyio
 async def test_engines_are_asked_whether_they_answer(
     tmp_path: Path, told: Callable[..., Said]

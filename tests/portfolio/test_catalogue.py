@@ -120,6 +120,19 @@ def test_a_pulled_file_is_a_model_by_its_own_name(tmp_path: Path, shared: Path) 
     assert not house.has("found")
 
 
+def test_a_name_of_the_settings_is_taken_by_no_file_and_no_engine(
+    tmp_path: Path, shared: Path
+) -> None:
+    shelf = tmp_path / "home" / "models"
+    shelf.mkdir(parents=True)
+    for name in ("gpt-4o-mini", "tiny", "brain", "default"):
+        tiny.embedding_model(shelf / f"{name}.gguf")
+    house = catalogue(tmp_path)
+    house.offer("box", [("gpt-4o-mini", 1), ("router", 1), ("new", 1)])
+    assert house.find("gpt-4o-mini").settings.file == tmp_path / "tiny.gguf"
+    assert [model.name for model in house.models()] == ["tiny", "big", "vectors", "new"]
+
+
 def test_a_pulled_file_says_itself_what_it_is_for(
     tmp_path: Path, tiny_chat: Path, tiny_embedding: Path, tiny_rerank: Path
 ) -> None:

@@ -6,6 +6,7 @@ from types import ModuleType
 from dunoe.errors import Problem
 from dunoe.library import unreadable
 from dunoe.library.parsing import sniff
+from dunoe.library.parsing.kinds import MODULES, NAMES, Kind
 from dunoe.library.passage import Parsed
 
 
@@ -20,11 +21,11 @@ def parse(data: bytes, name: str) -> Parsed:
         parsed: Parsed = parser_of(kind).parse(data, name)
     except (Problem, MemoryError):
         raise
-    except Exception as exc:  # noqa: BLE001 - parsers of other people raise anything on a broken file
-        raise unreadable.broken(sniff.NAMES[kind]) from exc
+    except Exception as exc:  # parsers of other people raise anything on a broken file
+        raise unreadable.broken(NAMES[kind]) from exc
     return parsed
 
 
-def parser_of(kind: sniff.Kind) -> ModuleType:
+def parser_of(kind: Kind) -> ModuleType:
     """The module that reads this kind. Imported at first use: nobody who has no PDF waits for PDF libraries."""
-    return import_module(f"dunoe.library.parsing.{sniff.MODULES[kind]}")
+    return import_module(f"dunoe.library.parsing.{MODULES[kind]}")

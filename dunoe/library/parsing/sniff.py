@@ -4,35 +4,15 @@ import io
 import re
 import zipfile
 from pathlib import PurePath
-from typing import Literal, get_args
 
 import olefile
 
 from dunoe.errors import Text
 from dunoe.library import unreadable
 from dunoe.library.parsing import code
+from dunoe.library.parsing.kinds import Kind
 from dunoe.library.unreadable import Unreadable
 
-Kind = Literal[
-    "markdown", "text", "code", "html", "pdf", "docx", "pptx", "xlsx", "hwp", "hwp3", "hwpx",
-    "epub", "eml",
-]  # fmt: skip
-MODULES: dict[Kind, str] = {**{kind: kind for kind in get_args(Kind)}, "eml": "mail"}
-NAMES: dict[Kind, Text] = {
-    "markdown": Text("마크다운 문서", "Markdown document"),
-    "text": Text("텍스트 파일", "text file"),
-    "code": Text("소스 코드", "source file"),
-    "html": Text("HTML 문서", "HTML page"),
-    "pdf": Text("PDF 문서", "PDF"),
-    "docx": Text("워드 문서", "Word document"),
-    "pptx": Text("파워포인트 문서", "PowerPoint presentation"),
-    "xlsx": Text("엑셀 문서", "Excel workbook"),
-    "hwp": Text("한글(HWP) 문서", "HWP document"),
-    "hwp3": Text("한글 3.0 문서", "HWP 3 document"),
-    "hwpx": Text("한글(HWPX) 문서", "HWPX document"),
-    "epub": Text("전자책(EPUB)", "EPUB book"),
-    "eml": Text("전자우편", "e-mail"),
-}
 OFFICE = Text("오피스 문서", "office document")
 OLD_OFFICE = Text("DOCX·XLSX·PPTX로 다시 저장해 주세요", "save it as DOCX, XLSX or PPTX")
 OTHER = Text("PDF나 텍스트로 바꾸어 넣어 주세요", "put a PDF or a text of it in its place")
@@ -123,10 +103,8 @@ def _in_zip(data: bytes) -> Kind:
             mimetype = archive.read("mimetype")[:64].strip() if "mimetype" in names else b""
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as exc:
         raise unreadable.broken(OFFICE) from exc
-    if (
-        mimetype == b"application/epub+zip"
-        or "META-INF/container.xml" in names
-        and _ends(names, ".opf")
+    if mimetype == b"application/epub+zip" or (
+        "META-INF/container.xml" in names and _ends(names, ".opf")
     ):
         return "epub"
     if mimetype.startswith(b"application/hwp+zip") or "Contents/content.hpf" in names:

@@ -1,0 +1,78 @@
+"""A document's body while it is read: paragraphs, tables of cells, notes; and how they become blocks."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dunoe.library.parsing.builder import NOWHERE, Builder
+from dunoe.library.passage import BlockKind, Place
+
+HEADING_CHARS = 120  # a longer "heading" is a paragraph that was given its style
+DEEPEST = 24  # tables in tables; below it nothing is read
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One paragraph. level: 1 to 6 of a heading, 0 otherwise."""
+
+    text: str
+    level: int = 0
+    kind: BlockKind = "paragraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells; a cell holds what a body holds. Cells hidden by a merged one are empty."""
+
+    rows: list[list[list["Item"]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What stands beside the text: a footnote, a page's header, a comment. label: which of them, in Korean."""
+
+    label: str
+    items: list["Item"]
+
+
+Item = Paragraph | Table | Note
+
+
+def write(builder: Builder, items: Iterable[Item], place: Place = NOWHERE) -> None:
+    """Append the items as blocks. A table of one cell is a frame: what it holds is written as it is."""
+    for item in items:
+        if isinstance(item, Paragraph):
+            is_heading = item.level > 0 and len(item.text) <= HEADING_CHARS
+            kind: BlockKind = "heading" if is_heading else item.kind
+            builder.add(item.text, kind, min(item.level, 6) if is_heading else 0, place)
+        elif isinstance(item, Note):
+            if text := " ".join(plain(item.items)):
+                builder.add(f"[{item.label}] {text}", "note", place=place)
+        elif len(item.rows) == 1 and len(item.rows[0]) == 1:
+            write(builder, item.rows[0][0], place)
+        else:
+            rows = [[" ".join(plain(cell)) for cell in row] for row in item.rows]
+            builder.table(rows, place)
+
+
+def plain(items: Iterable[Item]) -> Iterator[str]:
+    """The texts of items in order, as they stand inside of one cell."""
+    for item in items:
+        if isinstance(item, Paragraph):
+            if item.text.strip():
+                yield item.text.strip()
+        elif isinstance(item, Note):
+            yield from plain(item.items)
+        else:
+            for row in item.rows:
+                yield from (text for cell in row for text in plain(cell))
+
+
+def grid(cells: Iterable[tuple[int, int, list[Item]]]) -> Table:
+    """A table from (row, column, content), the numbers as a file gave them: a wrong one makes no giant table."""
+    found = sorted(cells, key=lambda cell: cell[:2])
+    row_numbers = {row: index for index, row in enumerate(sorted({row for row, _, _ in found}))}
+    columns = {column: index for index, column in enumerate(sorted({col for _, col, _ in found}))}
+    rows: list[list[list[Item]]] = [[[] for _ in columns] for _ in row_numbers]
+    for row, column, items in found:
+        rows[row_numbers[row]][columns[column]] += items
+    return Table(rows)

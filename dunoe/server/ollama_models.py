@@ -36,7 +36,6 @@ class Running:
     size: int
     size_vram: int
     context: int
-    expires_at: datetime = NEVER
 
 
 def tags(cards: Iterable[Card]) -> Json:
@@ -45,8 +44,7 @@ def tags(cards: Iterable[Card]) -> Json:
 
 
 def ps(running: Iterable[Running]) -> Json:
-    """The body of /api/ps, the one that stays longest first."""
-    ordered = sorted(running, key=lambda one: one.expires_at, reverse=True)
+    """The body of /api/ps. A model stays until its room is needed, so none has a time to go."""
     return {
         "models": [
             {
@@ -55,18 +53,16 @@ def ps(running: Iterable[Running]) -> Json:
                 "size": one.size,
                 "digest": one.card.digest,
                 "details": one.card.details,
-                "expires_at": _time(one.expires_at),
+                "expires_at": _time(NEVER),
                 "size_vram": one.size_vram,
                 "context_length": one.context,
             }
-            for one in ordered
+            for one in running
         ]
     }
 
 
-def show(
-    card: Card, header: Header, *, parameters: str = "", license_: str = "", verbose: bool = False
-) -> Json:
+def show(card: Card, header: Header, *, parameters: str = "", verbose: bool = False) -> Json:
     """The body of /api/show for a GGUF file of ours.
 
     header: read with its arrays for `verbose`, which tells the whole vocabulary; else they are null.
@@ -90,8 +86,7 @@ def show(
         "capabilities": card.capabilities,
         "modified_at": _time(card.modified_at),
     }
-    optional = {"parameters": parameters, "license": license_}
-    return body | {name: text for name, text in optional.items() if text}
+    return body | ({"parameters": parameters} if parameters else {})
 
 
 def details_of(header: Header) -> Json:

@@ -52,9 +52,7 @@ _DURATION = re.compile(r"(\d{1,12}(?:\.\d{0,12})?)(ns|us|µs|ms|s|m|h|)")
 
 @dataclass(frozen=True, slots=True)
 class Preload:
-    """An empty chat or prompt: bring the model in. keep_alive_s: as asked; negative is for ever."""
-
-    keep_alive_s: float | None
+    """An empty chat or prompt: bring the model in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +106,7 @@ class _Request(Body):
         return self.keep_alive
 
     def loading(self) -> Preload | Unload:
-        keep_s = self.keep_alive_s()
-        return Unload() if keep_s == 0 else Preload(keep_s)
+        return Unload() if self.keep_alive_s() == 0 else Preload()
 
 
 class _Writing(_Request):

@@ -193,14 +193,14 @@ def test_a_wrong_type_names_its_field() -> None:
 @pytest.mark.parametrize(
     ("keep_alive", "wanted"),
     [
-        (None, Preload(None)),
+        (None, Preload()),
         (0, Unload()),
         ("0", Unload()),
         ("0s", Unload()),
-        ("1h30m", Preload(5400)),
-        (-1, Preload(-1)),
-        ("-1m", Preload(-60)),
-        (2.5, Preload(2.5)),
+        ("1h30m", Preload()),
+        (-1, Preload()),
+        ("-1m", Preload()),
+        (2.5, Preload()),
     ],
 )
 def test_an_empty_request_loads_or_unloads(keep_alive: object, wanted: Preload | Unload) -> None:
@@ -371,9 +371,9 @@ def test_models_are_listed_shown_and_watched() -> None:
         "494.00K",
         "Q4_K_M",
     )
-    soon = Running(card, 9, 9, 4096, expires_at=when)
-    running = client(orjson.dumps(ps([soon, Running(card, 7, 5, 2048)]))).ps().models
-    assert [one.context_length for one in running] == [2048, 4096]
+    both = [Running(card, 9, 9, 4096), Running(card, 7, 5, 2048)]
+    running = client(orjson.dumps(ps(both))).ps().models
+    assert [one.context_length for one in running] == [4096, 2048]
     brief, full = show(card, header), show(card, header, parameters="num_ctx 4096", verbose=True)
     shown = client(orjson.dumps(brief)).show("뇌")
     assert shown.template == "{% if tools %}<think>" and shown.modelinfo is not None

@@ -112,7 +112,7 @@ class ModelSettings(_Table):
     gpu_layers: int = Field(-1, ge=-1, description="layers on the card; -1: all that fit")
     flash_attention: Literal["auto", "on", "off"] = "auto"
     adapters: tuple[Adapter, ...] = ()
-    pooling: Literal["none", "mean", "cls", "last", "rank"] | None = None
+    pooling: Literal["mean", "cls", "last", "rank"] | None = None
     template: Path | None = Field(None, description="a chat template instead of the file's own")
     projector: Path | None = Field(None, description="mmproj GGUF, for pictures")
     threads: int | None = Field(None, ge=1)

@@ -19,6 +19,7 @@ from dunoe.settings import (
 )
 from dunoe.toml_file import TomlFile
 
+WHOLE = ("f32", "f16", "bf16")  # values of kv_type that are not quantised
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
@@ -114,6 +115,7 @@ class _Check:
                     f"add a table [engines.{model.engine}] or correct the name.",
                 ),
             )
+        self.cache(at, model)
         paths = {"file": model.file, "template": model.template, "projector": model.projector}
         whole: dict[str, object] = {
             key: self.path((*at, key), path) for key, path in paths.items() if path is not None
@@ -123,6 +125,21 @@ class _Check:
             for one in model.adapters
         )
         return model.model_copy(update=whole)
+
+    def cache(self, at: tuple[str, ...], model: ModelSettings) -> None:
+        """llama.cpp loads no model so, and would say it at the first request."""
+        if model.flash_attention == "off" and model.kv_type not in WHOLE:
+            raise self.file.wrong(
+                (*at, "flash_attention"),
+                Text(
+                    f"kv_type '{model.kv_type}'에는 플래시 어텐션이 필요합니다",
+                    f"kv_type '{model.kv_type}' needs flash attention",
+                ),
+                Text(
+                    'flash_attention을 "auto"로 하거나 kv_type을 "f16"으로 하세요.',
+                    'set flash_attention to "auto", or kv_type to "f16".',
+                ),
+            )
 
     def path(self, at: tuple[str, ...], path: Path) -> Path:
         whole = self.folder / path.expanduser()

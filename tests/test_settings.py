@@ -48,6 +48,13 @@ def refusal(tmp_path: Path, text: str, **environ: str) -> Misconfigured:
         ("models = 3", 1, "표여야", "a table"),
         ("[models]\na = 3", 2, "표여야", "a table"),
         ('[models.a]\nkv_type = "q7"', 2, "'f32', 'f16'", "'f32', 'f16'"),
+        ('[models.a]\npooling = "none"', 2, "'mean', 'cls'", "one of: 'mean', 'cls'"),
+        (
+            "[models.a]\nfile = 'dunoe.toml'\nflash_attention = 'off'\nkv_type = 'q8_0'",
+            3,
+            "'q8_0'에는 플래시 어텐션",
+            "'q8_0' needs flash attention",
+        ),
         ('[engines.box]\nkind = "olama"\nurl = "http://x"', 2, "'ollama', 'openai'", "one of"),
         ('[engines.box]\nkind = "ollama"', 1, "'engines.box.url': 꼭 필요한", "missing"),
         ('[engines.box]\nkind = "ollama"\nurl = "box:11434"', 3, "http://", "http://"),

@@ -51,9 +51,8 @@ class Catalogue:
         aliases = {a: name for name, one in self.settings.models.items() for a in one.aliases}
         taken = {*aliases, *RESERVED}
         for pulled in self.shelf.models():
-            if (
-                pulled.name in taken or pulled.header.kind != "model"
-            ):  # an adapter is none by itself
+            is_model = pulled.header.kind == "model"  # an adapter or a projector runs only with one
+            if pulled.name in taken or not is_model:
                 continue
             mode = mode_of(pulled.header)
             one = ModelSettings(file=pulled.path, footprint=pulled.size, mode=mode)
@@ -90,7 +89,7 @@ class Catalogue:
         Raises NotFound for an unknown name, Unavailable where there is no model at all.
         """
         if not self._models:
-            raise no_model(self.first_model)
+            raise self._none(mode)
         wanted = name or self._default(mode)
         if wanted is not None and (found := self._look_up(wanted)) is not None:
             return found
@@ -122,13 +121,32 @@ class Catalogue:
         known = ", ".join(self._models)
         if name:
             said = Text(f"모델 '{name}'이(가) 없습니다", f"model '{name}' not found")
+            hint = Text(f"쓸 수 있는 모델: {known}", f"models here: {known}")
         else:
             said = Text(f"{mode} 용 모델이 없습니다", f"there is no {mode} model")
-        return NotFound(
-            said,
-            Text(f"쓸 수 있는 모델: {known}", f"models here: {known}"),
-            code="model_not_found",
-            param="model",
+            hint = self._how_to_get(mode)
+        return NotFound(said, hint, code="model_not_found", param="model")
+
+    def _none(self, mode: Mode) -> Unavailable:
+        """What a caller hears where there is no model at all."""
+        return Unavailable(
+            Text("이 컴퓨터에는 아직 모델이 없습니다", "there is no model on this machine yet"),
+            self._how_to_get(mode),
+            code="no_model",
+        )
+
+    def _how_to_get(self, mode: Mode) -> Text:
+        """What brings a model of this kind."""
+        if mode == "chat":
+            return Text(
+                f"이 컴퓨터에 맞는 모델 받기: `dunoe models pull {self.first_model}`",
+                f"`dunoe models pull {self.first_model}` brings one that fits this machine.",
+            )
+        return Text(
+            f"{mode} 모델의 GGUF를 `dunoe models pull`로 받거나, 다른 서버의 모델을 "
+            f'[models.이름]에 mode = "{mode}"(으)로 적으세요.',
+            f"fetch the GGUF of one with `dunoe models pull SOURCE`, or write a model of another "
+            f'server as [models.NAME] with mode = "{mode}".',
         )
 
     def _model(self, name: str, one: ModelSettings) -> Model:
@@ -171,15 +189,3 @@ def _card_of(name: str, engine: EngineSettings) -> str | None:
     if engine.kind != "ollama":
         return None
     return OUR_CARD if engine.is_on_our_card else name
-
-
-def no_model(source: str) -> Unavailable:
-    """What a caller hears where there is no model at all; source: one that fits this machine."""
-    return Unavailable(
-        Text("이 컴퓨터에는 아직 모델이 없습니다", "there is no model on this machine yet"),
-        Text(
-            f"이 컴퓨터에 맞는 모델 받기: `dunoe models pull {source}`",
-            f"`dunoe models pull {source}` brings one that fits this machine.",
-        ),
-        code="no_model",
-    )

@@ -74,14 +74,21 @@ def test_an_embedding_request_that_names_no_model_gets_an_embedding_model(tmp_pa
     assert catalogue(tmp_path).find(None, "embedding").name == "vectors"
     named = 'embedding_model = "tiny"\n' + OWNERS
     assert catalogue(tmp_path, named).find(None, "embedding").name == "tiny"
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as refused:
         catalogue(tmp_path).find(None, "rerank")
+    assert 'mode = "rerank"' in refused.value.hint.en
 
 
 def test_a_house_without_models_says_which_command_brings_one(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as refused:
         catalogue(tmp_path, "").find("tiny")
     assert "dunoe models pull hf:owner/repo/first.gguf" in refused.value.hint.ko
+    with pytest.raises(Unavailable) as refused:
+        catalogue(tmp_path, "").find(
+            None, "embedding"
+        )  # the first model writes, and embeds nothing
+    assert "first.gguf" not in refused.value.hint.en
+    assert 'mode = "embedding"' in refused.value.hint.en
 
 
 def test_memory_is_ours_to_plan_only_where_we_load(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from rich.filesize import decimal
 from dunoe import machine
 from dunoe.engines import build
 from dunoe.engines.engine import Engine
-from dunoe.errors import Problem, Text
+from dunoe.errors import NotFound, Problem, Text
 from dunoe.machine import Machine
 from dunoe.portfolio.memory import OUR_CARD, budgets, footprint
+from dunoe.portfolio.model import Model
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
 from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
@@ -140,10 +141,20 @@ async def _engine(name: str, engine: Engine, one: EngineSettings) -> Finding:
         with anyio.fail_after(_PING_S):
             await engine.ping()
             count = len(await engine.listed())
+            is_llama = one.kind != "llama" or await _has_props(name, engine)
     except Problem as problem:
         return Finding(what, False, problem.message)
     except TimeoutError:
         return Finding(what, False, Text("시간 안에 답이 없습니다", "no answer in time"))
+    if not is_llama:
+        return Finding(
+            what,
+            False,
+            Text(
+                '답하지만 llama-server가 아닙니다. kind = "openai"로 적으세요',
+                'answers, but is no llama-server: write kind = "openai"',
+            ),
+        )
     if one.kind == "ollama" and one.vram is None and not one.is_on_our_card:
         return Finding(
             what,
@@ -154,6 +165,15 @@ async def _engine(name: str, engine: Engine, one: EngineSettings) -> Finding:
             ),
         )
     return Finding(what, True, Text(f"답합니다, 모델 {count}개", f"answers, {count} models"))
+
+
+async def _has_props(name: str, engine: Engine) -> bool:
+    """True for a llama-server: others with OpenAI's dialect have no /props, /tokenize or /infill."""
+    try:
+        await engine.show(Model(name, name, name, ModelSettings(), 1))
+    except NotFound:
+        return False
+    return True
 
 
 def _open_door(settings: Settings) -> Finding:

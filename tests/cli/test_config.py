@@ -41,6 +41,21 @@ def test_models_that_will_not_do_are_named_with_the_reason(
     assert "확인 필요  models.half" in table
 
 
+@pytest.mark.anyio
+async def test_a_llama_server_that_is_none_is_said(
+    tmp_path: Path, told: Callable[..., Said]
+) -> None:
+    async with FakeEngine("openai") as fake:
+        (tmp_path / "dunoe.toml").write_text(
+            f'[engines.other]\nkind = "llama"\nurl = "{fake.url}"\n'
+            f'[engines.right]\nkind = "openai"\nurl = "{fake.url}"\n'
+        )
+        done = await anyio.to_thread.run_sync(lambda: told("config", "check", "--json"))
+    found = findings(done)
+    assert not found["engines.other"][0] and 'kind = "openai"' in found["engines.other"][1]
+    assert found["engines.right"][0]
+
+
 def test_a_model_in_parts_is_looked_at_whole(
     typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
 ) -> None:

@@ -1,0 +1,190 @@
+"""HTML: what a person reads of a page. Scripts, styles, menus and what is hidden are left out."""
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree, html
+
+from dunoe.library.parsing import flow, text
+from dunoe.library.parsing.archive import Element, children, descendants, local, number
+from dunoe.library.parsing.builder import Builder
+from dunoe.library.parsing.flow import Item, Paragraph
+from dunoe.library.parsing.kinds import NAMES
+from dunoe.library.passage import Parsed
+
+WHAT = NAMES["html"]
+UNREAD = {
+    "script", "style", "nav", "noscript", "template", "svg", "iframe", "object", "canvas", "button", "select",
+    "input", "textarea", "datalist", "dialog", "head", "title",
+}  # fmt: skip
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+INLINE = {
+    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins", "kbd",
+    "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var",
+    "wbr", "ruby", "rb", "rt", "rp", "acronym",
+}  # fmt: skip
+MOST_SPAN = 100
+BREAK = "\x0b"  # a line end that is meant, other than those of the source
+DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w-]+)""", re.I)
+
+
+def parse(data: bytes, name: str) -> Parsed:
+    """Read an HTML file."""
+    root = tree(decode(data))
+    builder = Builder("html", WHAT)
+    flow.write(builder, body(root))
+    return builder.parsed(title_of(root))
+
+
+def decode(data: bytes) -> str:
+    """The characters of a page: UTF-8 where it is that, else what the page says of itself."""
+    declared = DECLARED.search(data, 0, 2048)
+    if declared and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        named = declared.group(1).decode("ascii").lower()
+        encoding = "cp949" if named.startswith(("euc-kr", "ks_c", "ksc", "euc_kr")) else named
+        for one in ("utf-8-sig", encoding):
+            try:
+                return data.decode(one)
+            except (UnicodeDecodeError, LookupError):
+                continue
+    return text.decode(data)[0]
+
+
+def tree(source: str) -> Element | None:
+    """The root element of a page; None of an empty one."""
+    parser = html.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True
+    )
+    try:
+        root = html.document_fromstring(source.encode("utf-8", "replace"), parser)
+    except (etree.ParserError, etree.XMLSyntaxError):  # lxml's way to say: nothing in it
+        return None
+    return root
+
+
+def title_of(root: Element | None) -> str:
+    """What stands in its title."""
+    found = [one for one in descendants(root, "title") if local(one.getparent()) != "svg"]
+    return found[0].text or "" if found else ""
+
+
+def body(root: Element | None) -> list[Item]:
+    """The items of a page: of its main part, where it has one with words in it."""
+    for main in descendants(root, "main"):
+        if items := list(items_of(main)):
+            return items
+    return [] if root is None else list(items_of(root))
+
+
+def items_of(root: Element, depth: int = 0) -> Iterator[Item]:
+    """Paragraphs, headings, lists and tables in an element. Walks without recursion, tables in tables aside."""
+    collected = _Collected()
+    waiting: list[tuple[Element, bool]] = [(root, True)]
+    while waiting:
+        element, is_entering = waiting.pop()
+        kind = local(element)
+        if is_entering:
+            if element is root or not _is_unread(element):
+                yield from _entered(element, kind, collected, depth)
+                if kind not in ("pre", "table") or element is root:
+                    waiting.append((element, False))
+                    waiting += [(one, True) for one in reversed(element)]
+                    continue
+            collected.words.append((element.tail or "") if element is not root else "")
+            continue
+        if kind not in INLINE:
+            yield from collected.end(kind)
+        collected.words.append((element.tail or "") if element is not root else "")
+    yield from collected.end("")
+    yield from collected.end_list()
+
+
+def _is_unread(element: Element) -> bool:
+    style = element.get("style", "").replace(" ", "").lower()
+    is_hidden = "hidden" in element.attrib or element.get("aria-hidden") == "true"
+    return not local(element) or local(element) in UNREAD or is_hidden or "display:none" in style
+
+
+def _entered(element: Element, kind: str, collected: "_Collected", depth: int) -> Iterator[Item]:
+    if kind == "br":
+        collected.words.append(BREAK)
+    elif kind not in INLINE:
+        yield from collected.end("")
+        if kind == "pre":
+            yield from collected.end_list()
+            yield Paragraph("".join(element.itertext()).strip("\n"), kind="code")
+            return
+        if kind == "table" and depth < flow.DEEPEST:
+            yield from collected.end_list()
+            yield from table(element, depth)
+            return
+    if kind == "li":
+        collected.begin_point()
+    collected.words.append(element.text or "")
+
+
+class _Collected:
+    """Words since the last block began, and the lines of the list that is open."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.lines: list[str] = []
+        self.points = 0  # open ones, one in the other
+        self.bullet = ""
+
+    def begin_point(self) -> None:
+        """A point of a list begins."""
+        self.points += 1
+        self.bullet = f"{'  ' * (self.points - 1)}- "
+
+    def end(self, kind: str) -> Iterator[Item]:
+        """A block ends: its words become an item, or a line of the list."""
+        lines = [" ".join(line.split()) for line in "".join(self.words).split(BREAK)]
+        self.words.clear()
+        content = "\n".join(filter(None, lines))
+        level = HEADINGS.get(kind, 0)
+        if content and self.points and not level:
+            self.lines.append((self.bullet or "  " * self.points) + content)
+            self.bullet = ""
+        elif content:
+            yield from self.end_list()
+            yield Paragraph(content, level)
+        if kind == "li":
+            self.points = max(0, self.points - 1)
+
+    def end_list(self) -> Iterator[Item]:
+        """The list is over."""
+        if self.lines:
+            yield Paragraph("\n".join(self.lines), kind="list")
+            self.lines.clear()
+
+
+def table(element: Element, depth: int) -> Iterator[Item]:
+    """A table. One that only lays out a page, with headings or tables in its cells, is what stands in it."""
+    rows = [
+        row
+        for part in (element, *children(element, "thead", "tbody", "tfoot"))
+        for row in children(part, "tr")
+    ]
+    yield from (Paragraph("".join(one.itertext())) for one in children(element, "caption"))
+    cells: list[tuple[int, int, list[Item]]] = []
+    taken: set[tuple[int, int]] = set()
+    for row_number, row in enumerate(rows):
+        column = 0
+        for cell in children(row, "td", "th"):
+            while (row_number, column) in taken:
+                column += 1
+            down, across = (
+                max(1, min(number(cell.get(name), 1), MOST_SPAN)) for name in ("rowspan", "colspan")
+            )
+            taken |= {(row_number + r, column + c) for r in range(down) for c in range(across)}
+            cells.append((row_number, column, list(items_of(cell, depth + 1))))
+            column += across
+    inner = [item for _, _, items in cells for item in items]
+    if any(
+        isinstance(item, flow.Table) or (isinstance(item, Paragraph) and item.level)
+        for item in inner
+    ):
+        yield from inner
+    else:
+        yield flow.grid(cells)

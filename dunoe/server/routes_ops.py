@@ -114,7 +114,10 @@ async def one_token(brain: Brain, model: Model) -> None:
 
 
 async def metrics(asked: Asked) -> None:
-    """GET /metrics: Prometheus text."""
+    """GET /metrics: Prometheus text. It names every model, so a key that is bound to some needs `admin` for it."""
+    key = asked.call.key
+    if key is not None and key.models:
+        asked.brain.door.check_scope(key, "admin")
     found = generate_latest(asked.brain.books.meters.registry)
     await asked.wire.whole(found, CONTENT_TYPE_LATEST)
 

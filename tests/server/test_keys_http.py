@@ -209,6 +209,15 @@ async def test_an_expired_key_opens_nothing(
     assert (await ask(house, dialect, headers=secret)).status == 401
 
 
+async def test_a_key_bound_to_models_reads_no_metrics_of_the_others(house: Served) -> None:
+    everything = bearer(await key(house))
+    bound = bearer(await key(house, models=["tiny"]))
+    operator = bearer(await key(house, "infer", "admin", models=["tiny"]))
+    for secret, status in ((everything, 200), (bound, 403), (operator, 200)):
+        got = await call(house, "GET", "/metrics", headers=secret)
+        assert (got.status, "dunoe_requests" in got.text) == (status, status == 200)
+
+
 async def test_a_key_revoked_by_another_process_is_dead_once_the_ring_is_stale(
     house: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ log = logging.getLogger("dunoe.requests")
 
 _TTFT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _GAP_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_WAIT_S = (0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _TOTAL_S = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
 
@@ -51,6 +52,20 @@ class Meters:
             buckets=_TTFT_S,
             registry=self.registry,
         )
+        self.queued = Histogram(
+            "dunoe_queue_seconds",
+            "waits for a slot, without the load",
+            by,
+            buckets=_WAIT_S,
+            registry=self.registry,
+        )
+        self.loading = Histogram(
+            "dunoe_load_wait_seconds",
+            "waits for a load, of requests that had one",
+            by,
+            buckets=_WAIT_S,
+            registry=self.registry,
+        )
         self.gap = Histogram(
             "dunoe_inter_token_seconds",
             "token to token",
@@ -74,6 +89,8 @@ class Meters:
         return Row(
             self.requests.labels(path, model, role, str(status)),
             self.duration.labels(path),
+            self.queued.labels(model, role),
+            self.loading.labels(model, role),
             self.ttft.labels(model, role),
             self.tokens.labels("in", model, role),
             self.tokens.labels("out", model, role),
@@ -86,6 +103,8 @@ class Row:
 
     requests: Counter
     duration: Histogram
+    queued: Histogram
+    loading: Histogram
     ttft: Histogram
     tokens_in: Counter
     tokens_out: Counter
@@ -129,6 +148,10 @@ class Books:
         row = self.meters.row(call.label, model, call.role, call.status)
         row.requests.inc()
         row.duration.observe(total_s)
+        if call.queued_s is not None:
+            row.queued.observe(call.queued_s)
+        if call.load_s:
+            row.loading.observe(call.load_s)
         if call.ttft_s is not None:
             row.ttft.observe(call.ttft_s)
         if call.tokens_in or call.tokens_out:

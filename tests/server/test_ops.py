@@ -39,6 +39,8 @@ async def loading(folder: Path, fake: FakeEngine) -> AsyncIterator[Served]:
     """A house whose model is loaded by us, into an Ollama, and has one slot."""
     config = f"""
 language = "en"
+[roles]
+router = "tiny"
 [models.tiny]
 engine = "box"
 footprint = "1GiB"
@@ -128,6 +130,8 @@ async def test_metrics_count_what_happened(house: Served, fake: FakeEngine) -> N
     assert (
         sample(metrics, "dunoe_ttft_seconds_count", **mine) == 2
     )  # nobody saw the third's first token
+    assert sample(metrics, "dunoe_queue_seconds_count", **mine) == 3
+    assert sample(metrics, "dunoe_load_wait_seconds_count", **mine) == 0
     assert sample(metrics, "dunoe_inter_token_seconds_count", **mine) > 0
     assert sample(metrics, "dunoe_in_flight", model="tiny") == 0
     assert sample(metrics, "dunoe_queue_waiting", model="tiny") == 0
@@ -142,6 +146,18 @@ async def test_metrics_tell_of_loads_and_of_who_waits(tmp_path: Path) -> None:
         assert sample(metrics, "dunoe_loads_total", model="tiny") == 1
         assert sample(metrics, "dunoe_loaded", model="tiny") == 1
         assert sample(metrics, "dunoe_in_flight", model="tiny") == 1
+
+
+async def test_a_wait_for_a_load_belongs_to_the_role_that_was_asked_for(tmp_path: Path) -> None:
+    async with FakeEngine("ollama") as fake, loading(tmp_path, fake) as house:
+        await house.brain.runner.unload(house.brain.catalogue.find("tiny"))
+        for model in ("router", "router", "tiny"):
+            assert (await ask(house, CHAT, CHAT.body(model=model))).status == 200
+        metrics = (await call(house, "GET", "/metrics")).text
+    waits, mine = "dunoe_load_wait_seconds_count", {"model": "tiny", "role": "router"}
+    assert sample(metrics, waits, **mine) == 1  # the second found it loaded
+    assert sample(metrics, waits, model="tiny", role="") == 0
+    assert sample(metrics, "dunoe_queue_seconds_count", **mine) == 2
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[Json]:

@@ -1,4 +1,4 @@
-"""What was asked and engines do not keep by themselves: no token where none was wanted, a call where one must come."""
+"""What was asked and engines do not keep by themselves: no token, one call at a time, a call that must come."""
 
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ class Promise:
     """Holds the events of one choice to what was asked.
 
     max_tokens 0: engines write one token all the same; nothing of it is said or counted.
+    One call at a time: the first one of an answer.
     A call that must come: models may speak first, which OpenAI's never do; that is left out.
     stop: a text that the caller did not ask to stop at (a template has its own) is not told.
     """
@@ -19,6 +20,7 @@ class Promise:
     def __init__(self, engine: str, ask: Generation) -> None:
         self.engine = engine
         self.is_mute = ask.options.get("max_tokens") == 0
+        self.calls_once = ask.options.get("parallel_tool_calls") is False
         self.must_call = must_call(ask)
         stop = ask.options.get("stop")
         self.stops = stop if isinstance(stop, list) else [stop]
@@ -36,7 +38,7 @@ class Promise:
                 return None if self.is_mute else event
             case Called():
                 self._has_called = True
-                return None if self.is_mute else event
+                return None if self.is_mute or (self.calls_once and event.call) else event
             case Finished():
                 return self._end(event)
             case Usage() if self.is_mute:

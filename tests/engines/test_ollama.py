@@ -100,6 +100,14 @@ async def test_a_tool_is_called_with_json_text(stream: bool) -> None:
     assert Finished("tool_calls") in events
 
 
+async def test_one_call_at_a_time_is_one_call() -> None:
+    calls = [{"name": name, "arguments": {}} for name in ("a", "b")]
+    async with ollama(Turn(calls=calls)) as (engine, _):
+        events = await ask(engine, chat(tools=TOOLS, options={"parallel_tool_calls": False}))
+    assert [e.name for e in events if isinstance(e, Called)] == ["a"]
+    assert Finished("tool_calls") in events
+
+
 async def test_a_limit_is_told_as_length() -> None:
     async with ollama() as (engine, _):
         events = await ask(engine, chat(stream=True, options={"max_tokens": 1}))

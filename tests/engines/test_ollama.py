@@ -101,7 +101,7 @@ async def test_a_tool_is_called_with_json_text(stream: bool) -> None:
 
 
 async def test_one_call_at_a_time_is_one_call() -> None:
-    calls = [{"name": name, "arguments": {}} for name in ("a", "b")]
+    calls: list[Json] = [{"name": name, "arguments": {}} for name in ("a", "b")]
     async with ollama(Turn(calls=calls)) as (engine, _):
         events = await ask(engine, chat(tools=TOOLS, options={"parallel_tool_calls": False}))
     assert [e.name for e in events if isinstance(e, Called)] == ["a"]

@@ -1,0 +1,176 @@
+"""PDF: page by page in the order of reading; large letters are headings, ruled tables are tables."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pypdfium2
+from pypdfium2 import raw
+
+from dunoe.library import unreadable
+from dunoe.library.parsing.builder import Builder
+from dunoe.library.parsing.kinds import NAMES
+from dunoe.library.parsing.pdf_lines import SPLIT, Line, in_reading_order, lines_of
+from dunoe.library.parsing.pdf_tables import Tables
+from dunoe.library.passage import Parsed, Place
+
+WHAT = NAMES["pdf"]
+LARGER = 1.15  # times the size of the body: a heading
+HEADING_CHARS = 80
+HEADING_LEVELS = 3
+POINT = re.compile(r"\s*([·•*○●□■◦▪▶※①-⑳-]|\d{1,2}[.)]|[가-하][.)]|\([0-9가-하]\))\s")
+FEW_PAGES = 3  # what stands at the edge of so many pages and of half of all is no text
+NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A paragraph or a table with the page it stands on. size: of its letters, in points."""
+
+    page: int
+    text: str
+    size: float
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def parse(data: bytes, name: str) -> Parsed:
+    """Read a PDF file."""
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as exc:
+        if exc.err_code == raw.FPDF_ERR_PASSWORD:
+            raise unreadable.encrypted(WHAT) from exc
+        raise unreadable.broken(WHAT) from exc
+    builder = Builder("pdf", WHAT)
+    pages, unread = _read(data, document)
+    if len(unread) < len(document):
+        builder.warnings += _warned(unread)
+    repeated = _repeated(pages)
+    pieces = [
+        piece
+        for number, lines in enumerate(pages, 1)
+        for run in in_reading_order([line for line in lines if _bare(line) not in repeated])
+        for piece in _pieces(number, run)
+    ]
+    levels = heading_levels(pieces)
+    for piece in pieces:
+        place = Place(page=piece.page, page_end=piece.page)
+        level = levels.get(_rounded(piece.size), 0) if _may_head(piece.text) else 0
+        if piece.rows:
+            builder.table(piece.rows, place)
+        else:
+            builder.add(piece.text, "heading" if level else "paragraph", level, place)
+    about = document.get_metadata_dict()
+    return builder.parsed(
+        about.get("Title", ""), _date(about.get("ModDate") or about.get("CreationDate", ""))
+    )
+
+
+def _read(data: bytes, document: pypdfium2.PdfDocument) -> tuple[list[list[Line]], list[int]]:
+    """The lines of each page, and the numbers of the pages without any."""
+    tables = Tables(data)
+    pages: list[list[Line]] = []
+    unread: list[int] = []
+    for number in range(len(document)):
+        page = document[number]
+        text = page.get_textpage()
+        lines = list(lines_of(text))
+        if not lines and next(page.get_objects(max_depth=3), None) is not None:
+            unread.append(number + 1)
+        pages.append(tables.put(number, page, text, lines) if lines else [])
+        text.close()
+        page.close()
+    return pages, unread
+
+
+def _warned(unread: list[int]) -> Iterator[str]:
+    if unread:
+        shown = ", ".join(map(str, unread[:20])) + (" …" if len(unread) > 20 else "")
+        yield f"글이 없는 쪽(그림이나 스캔): {shown}"
+
+
+def _bare(line: Line) -> str:
+    return NUMBERS.sub("#", "".join(line.text.split()))
+
+
+def _repeated(pages: Sequence[Sequence[Line]]) -> set[str]:
+    """What stands at the top or the bottom of page after page, page numbers aside: running heads."""
+    seen: Counter[str] = Counter()
+    for lines in pages:
+        heights = sorted((line.box.top for line in lines), reverse=True)
+        edge = {*heights[:2], *heights[-2:]}
+        seen.update({_bare(line) for line in lines if line.box.top in edge and not line.rows})
+    least = max(FEW_PAGES, len(pages) / 2)
+    return {text for text, number in seen.items() if number >= least}
+
+
+def _pieces(page: int, run: Sequence[Line]) -> Iterator[Piece]:
+    """Lines that stand one below the other as paragraphs."""
+    right = max(line.box.right for line in run)
+    words: list[Line] = []
+    for line in run:
+        if words and (line.rows or _begins(line, words[-1], right)):
+            yield _joined(page, words)
+            words = []
+        if line.rows:
+            yield Piece(page, "", line.size, line.rows)
+        else:
+            words.append(line)
+    if words:
+        yield _joined(page, words)
+
+
+def _begins(line: Line, last: Line, right: float) -> bool:
+    """A new paragraph: other letters, more space between, a point of a list, or the last line ended early."""
+    is_other = not 0.87 < line.size / max(last.size, 0.1) < LARGER
+    is_apart = last.box.bottom - line.box.top > 0.8 * last.size
+    return (
+        is_other
+        or is_apart
+        or bool(POINT.match(line.text))
+        or last.box.right < right - 4 * last.size
+    )
+
+
+def _joined(page: int, lines: Sequence[Line]) -> Piece:
+    text = ""
+    for line in lines:
+        words = line.text.strip()
+        is_split = text[-1:] in SPLIT or (
+            text[-1:] == "-" and text[-2:-1].isalpha() and words[:1].islower()
+        )
+        text = text[:-1] + words if is_split else f"{text} {words}"
+    return Piece(page, text.strip(), max(line.size for line in lines))
+
+
+def heading_levels(pieces: Sequence[Piece]) -> dict[float, int]:
+    """Sizes of letters that make a heading -> its level: those clearly larger than what most letters have."""
+    letters: Counter[float] = Counter()
+    for piece in pieces:
+        letters[_rounded(piece.size)] += len(piece.text)
+    if not letters:
+        return {}
+    body = letters.most_common(1)[0][0]
+    larger = sorted((size for size in letters if size >= LARGER * body), reverse=True)
+    return {size: min(level, HEADING_LEVELS) for level, size in enumerate(larger, 1)}
+
+
+def _rounded(size: float) -> float:
+    return round(size * 2) / 2
+
+
+def _may_head(text: str) -> bool:
+    return (
+        1 < len(text) <= HEADING_CHARS
+        and any(map(str.isalpha, text))
+        and not text.endswith((".", ",", ";"))
+    )
+
+
+def _date(found: str) -> str:
+    match = re.match(r"(?:D:)?(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", found)
+    if not match:
+        return ""
+    year, month, day, *time = match.groups()
+    return f"{year}-{month}-{day}" + (f"T{':'.join(time)}" if all(time) else "")

@@ -1,0 +1,269 @@
+"""A document into passages: whole blocks where that is possible, small enough for the embedding model."""
+
+import math
+import re
+import string
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from dunoe.library.borders import LINES, PROSE, last_border
+from dunoe.library.parsing.text import Lines
+from dunoe.library.passage import Parsed, Passage, Place
+from dunoe.library.sections import READING_TOKENS, paths, sections
+
+LONGEST = 16  # characters for each token of the limit: more than any text has, empty space aside
+FULL = 0.97  # of the limit: what the pieces of a long block aim at
+ENOUGH = 0.6  # of the limit: a passage that may end before a heading
+SCRAP = 0.3  # of the limit: a passage that is joined with its neighbour where both fit
+
+CELLS = re.compile(
+    r"(?P<sheet>.*!)?(?P<first>\$?[A-Z]+\$?\d+)(?::(?P<last>\$?[A-Z]+\$?\d+))?", re.S
+)
+LETTERS = string.ascii_letters.encode()
+DIGITS = string.digits.encode()
+SIGNS = string.punctuation.encode()
+
+Count = Callable[[str], int]
+
+
+def cut(parsed: Parsed, limit: int, count: Count) -> list[Passage]:
+    """The passages of a document; their texts, joined, are its text.
+
+    limit: tokens of a passage by `count`, which only one letter too long to be one ever passes. A passage lies
+    within one section, holds 60 to 100 % of the limit where its section is long enough, and ends behind a block,
+    else a line or sentence, else a word.
+    """
+    return _Cutter(parsed, limit, count).passages()
+
+
+def estimate(text: str) -> int:
+    """About how many tokens a multilingual embedding model sees, rather too many than too few.
+
+    Measured on 1,800 pieces of 800 characters, estimate / real count (1 %, 50 %, 95 % of the pieces): the
+    vocabulary of XLM-R (e5, bge-m3) on Korean 1.06, 1.19, 1.36, English 1.00, 1.19, 1.34, code .84, 1.10, 1.30;
+    that of Qwen 2 on Korean .85, 1.00, 1.20, English 1.13, 1.30, 1.53, code .95, 1.36, 1.62. Long strings of
+    random letters (base64) have more.
+    """
+    data = text.encode()
+    size = len(data)
+    letters = size - len(data.translate(None, LETTERS))
+    digits = size - len(data.translate(None, DIGITS))
+    signs = size - len(data.translate(None, SIGNS))
+    wide = (size - len(text)) / 2  # a syllable of Hangul has three bytes
+    return math.ceil(0.76 * wide + 0.3 * letters + 1.15 * signs + 0.8 * digits)
+
+
+@dataclass(slots=True)
+class _Unit:
+    """What is packed: a block, or a piece of a long one. block: its number."""
+
+    start: int
+    end: int
+    tokens: int
+    block: int
+
+
+class _Cutter:
+    def __init__(self, parsed: Parsed, limit: int, count: Count) -> None:
+        self.text = parsed.text
+        self.blocks = parsed.blocks
+        self.limit = limit
+        self.count = count
+        self.longest = limit * LONGEST
+        self.paths = list(paths(parsed.blocks))
+        self._lines = Lines(parsed.text)
+        self._last: tuple[int, Place] | None = None
+
+    def passages(self) -> list[Passage]:
+        sizes = [self.count(self.text[block.start : block.end]) for block in self.blocks]
+        passages: list[Passage] = []
+        for section in sections(self.blocks, sizes, self.limit):
+            units = [
+                unit
+                for number in range(section.first, section.last)
+                for unit in self._units(number, sizes[number])
+            ]
+            runs = [run for packed in self._packed(units) for run in self._checked(packed)]
+            for window in _windows(runs, max(READING_TOKENS, self.limit)):
+                start = window[0][0].start
+                passages += (self._passage(run, start) for run in window)
+        return passages
+
+    def _units(self, number: int, tokens: int) -> Iterator[_Unit]:
+        block = self.blocks[number]
+        if tokens <= self.limit and block.end - block.start <= self.longest:
+            yield _Unit(block.start, block.end, tokens, number)
+        else:
+            yield from self._pieces(_Unit(block.start, block.end, tokens, number))
+
+    def _pieces(self, unit: _Unit) -> Iterator[_Unit]:
+        """A long block in pieces of about one size."""
+        kinds = LINES if self.blocks[unit.block].kind in ("code", "table", "list") else PROSE
+        at, left = unit.start, unit.tokens
+        while at < unit.end:
+            pieces = max(1, math.ceil(left / (self.limit * FULL)))
+            length = min(math.ceil((unit.end - at) / pieces), self.longest)
+            stop, tokens = self._piece(at, at + length, unit.end, kinds)
+            yield _Unit(at, stop, tokens, unit.block)
+            at, left = stop, left - tokens
+
+    def _piece(
+        self, start: int, stop: int, end: int, kinds: tuple[re.Pattern[str], ...]
+    ) -> tuple[int, int]:
+        """Where a piece that begins here ends, and its tokens."""
+        if stop < end:
+            stop = min(last_border(self.text, start, stop, kinds), end)
+        tokens = self.count(self.text[start:stop])
+        while tokens > self.limit:
+            share = self.limit / tokens * FULL
+            shorter = last_border(
+                self.text, start, start + max(1, int((stop - start) * share)), kinds
+            )
+            if shorter >= stop:  # one letter
+                break
+            stop = shorter
+            tokens = self.count(self.text[start:stop])
+        return stop, tokens
+
+    def _packed(self, units: Sequence[_Unit]) -> list[list[_Unit]]:
+        """Neighbours together, as evenly as they go."""
+        total = sum(unit.tokens for unit in units)
+        quota = total / max(1, math.ceil(total / self.limit))
+        runs: list[list[_Unit]] = [[]]
+        for unit in units:
+            run = runs[-1]
+            size = _size(run)
+            is_long = run and unit.end - run[0].start > self.longest
+            is_next = self.blocks[unit.block].level > 0 and size >= ENOUGH * self.limit
+            if run and (size + unit.tokens > self.limit or size >= quota or is_long or is_next):
+                runs.append(self._headings_below(run, unit))
+            runs[-1].append(unit)
+        return self._without_scraps(runs)
+
+    def _headings_below(self, run: list[_Unit], unit: _Unit) -> list[_Unit]:
+        """Take the headings off the end of a run that belong to what follows."""
+        keep = len(run)
+        while keep > 1 and self.blocks[run[keep - 1].block].kind == "heading":
+            keep -= 1
+        if _size(run[keep:]) + unit.tokens > self.limit:
+            return []
+        headings = run[keep:]
+        del run[keep:]
+        return headings
+
+    def _without_scraps(self, runs: list[list[_Unit]]) -> list[list[_Unit]]:
+        joined: list[list[_Unit]] = []
+        for run in runs:
+            last = joined[-1] if joined else []
+            is_scrap = min(_size(last), _size(run)) < SCRAP * self.limit
+            fits = last and _size(last) + _size(run) <= self.limit
+            if is_scrap and fits and run[-1].end - last[0].start <= self.longest:
+                last += run
+            elif run:
+                joined.append(run)
+        return joined
+
+    def _checked(self, run: list[_Unit]) -> Iterator[list[_Unit]]:
+        """A run as it is, unless its text has more tokens than its parts had."""
+        whole = _Unit(run[0].start, run[-1].end, 0, run[0].block)
+        if len(run) > 1:
+            whole.tokens = self.count(self.text[whole.start : whole.end])
+        if whole.tokens <= self.limit:
+            yield run
+            return
+        for piece in self._pieces(whole):
+            within = [unit for unit in run if unit.end > piece.start and unit.start < piece.end]
+            yield [
+                replace(unit, start=max(unit.start, piece.start), end=min(unit.end, piece.end))
+                for unit in within
+            ]
+
+    def _passage(self, run: Sequence[_Unit], section: int) -> Passage:
+        start, end = run[0].start, run[-1].end
+        of = [self.paths[unit.block] for unit in run]
+        place = _around([self._place(unit) for unit in run])
+        headings = _shared(of)
+        return Passage(start, end, self.text[start:end], headings, section, place)
+
+    def _place(self, unit: _Unit) -> Place:
+        """That of its block; for a piece of a text whose lines are the file's lines, its own lines."""
+        block = self.blocks[unit.block]
+        place = block.place
+        if place.line is None or (unit.start, unit.end) == (block.start, block.end):
+            return place
+        lines = self._lines
+        whole = self._block_lines(unit.block)
+        if (place.line_end or place.line) - place.line != (whole.line_end or 0) - (whole.line or 0):
+            return place  # its lines are not those of the text
+        shift = place.line - (whole.line or 0)
+        piece = lines.place(self.text, unit.start, unit.end)
+        return replace(
+            place, line=(piece.line or 0) + shift, line_end=(piece.line_end or 0) + shift
+        )
+
+    def _block_lines(self, number: int) -> Place:
+        """The lines of a block in the text; of the last block that was asked for, from memory."""
+        if self._last is None or self._last[0] != number:
+            block = self.blocks[number]
+            self._last = number, self._lines.place(self.text, block.start, block.end)
+        return self._last[1]
+
+
+def _windows(runs: Sequence[list[_Unit]], most: int) -> Iterator[list[list[_Unit]]]:
+    """The passages of a section in parts of about one size that are read together."""
+    total = sum(map(_size, runs))
+    quota = total / max(1, math.ceil(total / most))
+    window: list[list[_Unit]] = []
+    size = 0
+    for run in runs:
+        tokens = _size(run)
+        if window and (size + tokens > most or size >= quota):
+            yield window
+            window, size = [], 0
+        window.append(run)
+        size += tokens
+    if window:
+        yield window
+
+
+def _shared(of: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The headings that all of these stand under."""
+    levels = zip(*of, strict=False)
+    return tuple(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
+
+
+def _around(places: Sequence[Place]) -> Place:
+    """From where the first of these begins to where the last one ends."""
+    return Place(
+        line=_first(place.line for place in places),
+        line_end=_last((place.line, place.line_end) for place in places),
+        page=_first(place.page for place in places),
+        page_end=_last((place.page, place.page_end) for place in places),
+        slide=_first(place.slide for place in places),
+        slide_end=_last((place.slide, place.slide_end) for place in places),
+        cells=_cells([place.cells for place in places if place.cells]),
+    )
+
+
+def _first(numbers: Iterable[int | None]) -> int | None:
+    return next((number for number in numbers if number is not None), None)
+
+
+def _last(numbers: Iterable[tuple[int | None, int | None]]) -> int | None:
+    ends = [last if last is not None else first for first, last in numbers]
+    return _first(reversed(ends))
+
+
+def _cells(ranges: Sequence[str]) -> str | None:
+    """`S!A1:C9` of `S!A1:C5` and `S!A6:C9`; the first where they lie on several sheets."""
+    if len(set(ranges)) < 2:
+        return ranges[0] if ranges else None
+    first, last = CELLS.fullmatch(ranges[0]), CELLS.fullmatch(ranges[-1])
+    if not first or not last or first["sheet"] != last["sheet"]:
+        return ranges[0]
+    return f"{first['sheet'] or ''}{first['first']}:{last['last'] or last['first']}"
+
+
+def _size(units: Sequence[_Unit]) -> int:
+    return sum(unit.tokens for unit in units)

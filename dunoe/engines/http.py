@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -65,8 +64,11 @@ class Upstream:
         limit = limit_s if limit_s is not None else self.timeouts.total_s
         try:
             async with asyncio.timeout(limit):
-                async with self._answer(method, path, body) as answer:
+                answer = await self._ask(method, path, body)
+                try:
                     return await answer.read()
+                finally:
+                    answer.close()  # hangs up, unless the answer was read to its end
         except aiohttp.ClientError as exc:  # first: aiohttp's own timeouts are TimeoutErrors too
             raise self._broken(exc) from exc
         except TimeoutError as exc:
@@ -116,16 +118,6 @@ class Upstream:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-    @asynccontextmanager
-    async def _answer(
-        self, method: str, path: str, body: Json | None
-    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        answer = await self._ask(method, path, body)
-        try:
-            yield answer
-        finally:
-            answer.close()  # hangs up, unless the answer was read to its end
 
     async def _ask(self, method: str, path: str, body: Json | None) -> aiohttp.ClientResponse:
         """Send, and return a good answer whose body is still to come."""

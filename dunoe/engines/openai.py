@@ -55,13 +55,11 @@ class OpenAIEngine:
         await asyncio.Event().wait()
         return ""
 
-    async def generate(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
+    def generate(self, model: Model, ask: Generation) -> AsyncGenerator[list[Event], None]:
         """Batches of events; one batch when `ask.stream` is off."""
         path = "/v1/chat/completions" if ask.task == "chat" else "/v1/completions"
         asked, decoder = body(model.upstream, ask), Decoder(self.name, ask.n)
-        async with aclosing(self.answer(path, asked, decoder, is_streamed=ask.stream)) as answer:
-            async for events in answer:
-                yield events
+        return self.answer(path, asked, decoder, is_streamed=ask.stream)
 
     async def answer(
         self, path: str, asked: Json, decoder: Reader, *, is_streamed: bool

@@ -1,8 +1,9 @@
 """The books: metrics, one log line a request, and tokens by key; never any content."""
 
-import logging
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,8 +15,6 @@ from prometheus_client.registry import Collector
 from dunoe.residency.tenant import Resident
 from dunoe.server.call import Call
 from dunoe.store.usage import UsageBook
-
-log = logging.getLogger("dunoe.requests")
 
 _TTFT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _GAP_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -160,7 +159,13 @@ class Books:
             key = call.key.id if call.key is not None else None
             self.usage.add(key, model, call.tokens_in, call.tokens_out)
         if self.log_requests:
-            log.info("%s", _line(call, model, total_s))
+            _write(_line(call, model, total_s))
+
+
+def _write(line: str) -> None:
+    """Onto stderr, past `logging`, which takes ten times as long and had nothing to add to the line."""
+    with suppress(OSError, ValueError, AttributeError):  # broken, closed, none: answers go on
+        sys.stderr.write(line)
 
 
 def _line(call: Call, model: str, total_s: float) -> str:
@@ -186,4 +191,4 @@ def _line(call: Call, model: str, total_s: float) -> str:
     }
     if call.problem:
         line["problem"] = call.problem
-    return orjson.dumps(line).decode()
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode()

@@ -5,7 +5,6 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -79,7 +78,7 @@ def serve(settings: Settings, listening: Callable[[Brain, int], None]) -> None:
 async def _serve(
     settings: Settings, door: socket.socket, listening: Callable[[Brain, int], None]
 ) -> None:
-    log_requests()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     port: int = door.getsockname()[1]
     with ExitStack() as held:
         async with open_brain(settings) as brain:
@@ -142,12 +141,3 @@ def listen(host: str, port: int) -> socket.socket:
                 "stop the other dunoe, or choose another port with --port.",
             ),
         ) from exc
-
-
-def log_requests() -> None:
-    """One line a request on stderr, as it is; what else there is to say with its level."""
-    plain = logging.StreamHandler(sys.stderr)
-    requests = logging.getLogger("dunoe.requests")
-    requests.handlers, requests.propagate = [plain], False
-    requests.setLevel(logging.INFO)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -1,7 +1,7 @@
 """A model speaks: slot taken, engine asked, events counted and put into the caller's dialect as they come."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import anyio
@@ -83,9 +83,10 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
     if asks[0].stream:
         await _stream(asked, model, asks, reply)
         return
-    answer = Answer()
-    async with slot(asked, model) as engine:
-        async for batch in _events(asked, engine, model, asks):
+    answer, heard = Answer(), _ear(asked, model)
+    async with slot(asked, model) as engine, aclosing(_in_turn(engine, model, asks)) as batches:
+        async for batch in batches:
+            heard(batch)
             answer.add(batch)
     await asked.wire.json(reply.whole(answer))
 
@@ -93,8 +94,10 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
 async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
     begin = reply.start()  # before any piece: some dialects number their events
     asked.beside.start(_ping(asked, reply, begin))
-    async with slot(asked, model) as engine:
-        async for batch in _events(asked, engine, model, asks):
+    heard = _ear(asked, model)
+    async with slot(asked, model) as engine, aclosing(_in_turn(engine, model, asks)) as batches:
+        async for batch in batches:
+            heard(batch)
             if piece := reply.pieces(batch):
                 await _open(asked, reply, begin)
                 await asked.wire.write(piece)
@@ -127,18 +130,17 @@ async def _ping(asked: Asked, reply: Reply, begin: bytes) -> None:
         await wire.write(reply.ping)
 
 
-async def _events(
-    asked: Asked, engine: Engine, model: Model, asks: list[Generation]
-) -> AsyncGenerator[list[Event], None]:
-    """The batches of all asks, one ask after another, counted as they pass."""
+def _ear(asked: Asked, model: Model) -> Callable[[list[Event]], None]:
+    """What every batch is shown to as it passes, to be counted."""
     call = asked.call
     gaps = asked.brain.books.meters.gap_of(model.name, call.role)
-    async with aclosing(_in_turn(engine, model, asks)) as batches:
-        async for batch in batches:
-            gap_s = call.saw(batch, time.perf_counter())
-            if gap_s is not None:
-                gaps.observe(gap_s)
-            yield batch
+
+    def heard(batch: list[Event]) -> None:
+        gap_s = call.saw(batch, time.perf_counter())
+        if gap_s is not None:
+            gaps.observe(gap_s)
+
+    return heard
 
 
 def _in_turn(

@@ -160,14 +160,32 @@ async def test_a_wait_for_a_load_belongs_to_the_role_that_was_asked_for(tmp_path
     assert sample(metrics, "dunoe_queue_seconds_count", **mine) == 2
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[Json]:
-    """The log lines of requests."""
-    return [orjson.loads(r.message) for r in caplog.records if r.name == "dunoe.requests"]
+class Told:
+    """What stderr was told, from the start of the test."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys, self._text = capsys, ""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        self._text += self._capsys.readouterr().err
+        return self._text
+
+    @property
+    def lines(self) -> list[Json]:
+        """The log lines of requests."""
+        return [orjson.loads(line) for line in self.text.split("\n") if line.startswith("{")]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    return Told(capsys)
 
 
 @pytest.mark.parametrize("name", THREE)
 async def test_a_request_is_one_line_without_its_content(
-    house: Served, fake: FakeEngine, caplog: pytest.LogCaptureFixture, name: str
+    house: Served, fake: FakeEngine, told: Told, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     dialect: Dialect = DIALECTS[name]
@@ -178,30 +196,30 @@ async def test_a_request_is_one_line_without_its_content(
     headers = {"Authorization": f"Bearer {secret}", "X-Request-Id": "mine-1"}
     got = await ask(house, dialect, body, headers)
     assert SECRET in dialect.said(got.text) and got.headers["X-Request-Id"] == "mine-1"
-    (line,) = lines(caplog)
+    (line,) = told.lines
     assert line.items() >= {
         "id": "mine-1", "path": dialect.path, "status": 200, "key": "web", "model": "tiny",
         "role": "brain", "from": "127.0.0.1", "tokens_in": 7, "tokens_out": 1,
     }.items()  # fmt: skip
     assert set(line) >= {"time", "queue_ms", "load_ms", "prefill_ms", "ttft_ms", "total_ms"}
-    assert SECRET not in caplog.text and secret not in caplog.text
+    for text in (told.text, caplog.text):
+        assert SECRET not in text and secret not in text
 
 
 async def test_what_was_refused_is_a_line_too(
-    house: Served, fake: FakeEngine, caplog: pytest.LogCaptureFixture
+    house: Served, fake: FakeEngine, told: Told, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "dunoe.requests")
     fake.plan(Turn(fault="status"))
     await ask(house, CHAT)
     await ask(house, CHAT, b"{" + SECRET.encode())
     await call(house, "GET", "/nowhere")
     await call(house, "PUT", "/v1/models")
-    told = [(line["path"], line["status"], line["problem"]) for line in lines(caplog)]
-    assert [status for _, status, _ in told] == [502, 400, 404, 405]
-    assert told[1:] == [
+    refused = [(line["path"], line["status"], line["problem"]) for line in told.lines]
+    assert [status for _, status, _ in refused] == [502, 400, 404, 405]
+    assert refused[1:] == [
         (CHAT.path, 400, "invalid_json"), ("/nowhere", 404, "no_route"), ("/v1/models", 405, "method_not_allowed"),
     ]  # fmt: skip
-    assert SECRET not in caplog.text
+    assert SECRET not in told.text + caplog.text
 
 
 async def test_the_same_times_stand_in_a_header(house: Served) -> None:
@@ -226,16 +244,15 @@ async def test_the_engines_own_times_tell_when_a_whole_answer_began(
 
 
 async def test_a_call_that_is_cut_has_still_read_its_prompt(
-    tmp_path: Path, tiny_chat: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, tiny_chat: Path, told: Told
 ) -> None:
-    caplog.set_level(logging.INFO, "dunoe.requests")
     many = orjson.dumps({"model": "tiny", "stream": True, "max_tokens": 4000, **CHAT_FIELDS})
     async with served(tmp_path, f'[models.tiny]\nfile = "{tiny_chat}"\n') as house:
         async with asking(house.port, CHAT.path, many) as answer:
             await some_of(answer, b'"content":"[^"]')
-        await until(lambda: any(line["status"] in (200, 499) for line in lines(caplog)))
-    (told,) = lines(caplog)
-    assert told["tokens_in"] > 0 and told["tokens_out"] > 0
+        await until(lambda: any(line["status"] in (200, 499) for line in told.lines))
+    (line,) = told.lines
+    assert line["tokens_in"] > 0 and line["tokens_out"] > 0
 
 
 async def test_a_request_gets_a_number_of_ours_when_its_own_is_none(house: Served) -> None:

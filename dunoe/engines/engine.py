@@ -60,6 +60,9 @@ class Engine(Protocol):
     async def count(self, model: Model, ask: Counting) -> Counted:
         """Tokens, counted by the model's own tokenizer."""
 
+    async def context(self, model: Model) -> int:
+        """Tokens that a prompt and its answer may take together, by the engine's own word where it gives one."""
+
     async def listed(self) -> list[Listed]:
         """The models this engine could run; the embedded engine knows files only through settings: []."""
 

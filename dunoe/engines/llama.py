@@ -85,6 +85,11 @@ class LlamaEngine:
         async with self._asking(model) as server:
             return await server.count(model, ask)
 
+    async def context(self, model: Model) -> int:
+        """Of one slot, as the model's process has it."""
+        async with self._asking(model) as server:
+            return await server.context(model)
+
     async def listed(self) -> list[Listed]:
         """Nothing: its files stand in the settings."""
         return []

@@ -125,11 +125,7 @@ class LlamaServerEngine(OpenAIEngine):
         except TooLong:
             if not ask.truncate:
                 raise
-            props = await self.show(model)
-            try:
-                context = int(props["default_generation_settings"]["n_ctx"])
-            except NO_SENSE as exc:
-                raise self.garbage(props) from exc
+            context = await self.context(model)
             inputs: list[str | list[int]] = [await self._cut(one, context) for one in ask.inputs]
             return await self._embed(replace(ask, inputs=inputs))
 
@@ -174,6 +170,14 @@ class LlamaServerEngine(OpenAIEngine):
         except NO_SENSE as exc:
             raise self.garbage(answer) from exc
         return tokens
+
+    async def context(self, model: Model) -> int:
+        """Of one slot."""
+        props = await self.show(model)
+        try:
+            return int(props["default_generation_settings"]["n_ctx"])
+        except NO_SENSE as exc:
+            raise self.garbage(props) from exc
 
     async def show(self, model: Model) -> Json:
         """`/props`: the chat template, the context of a slot, what it can take in."""

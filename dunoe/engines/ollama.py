@@ -171,6 +171,10 @@ class OllamaEngine:
             except (KeyError, TypeError, ValueError) as exc:
                 raise self._garbage(answer) from exc
 
+    async def context(self, model: Model) -> int:
+        """What we load it with."""
+        return int(ollama_wire.launch(model)["num_ctx"])
+
     # its models
 
     async def listed(self) -> list[Listed]:

@@ -25,6 +25,9 @@ from dunoe.portfolio.model import Model
 from dunoe.settings import EngineSettings, TimeoutSettings
 
 
+CONTEXT = 4096  # tokens, where neither the settings nor the server say
+
+
 class Reader(Protocol):
     """What turns one answer into events."""
 
@@ -151,6 +154,18 @@ class OpenAIEngine:
             ),
             upstream=self.name,
         ) from refused
+
+    async def context(self, model: Model) -> int:
+        """The setting's, else what vLLM and others tell in their list of models, else a cautious guess."""
+        if model.settings.context is not None:
+            return model.settings.context
+        for one in await self.listed():
+            told = (one.details or {}).get("max_model_len") or (one.details or {}).get(
+                "context_length"
+            )
+            if one.name == model.upstream and isinstance(told, int) and told > 0:
+                return told
+        return CONTEXT
 
     async def listed(self) -> list[Listed]:
         """What `/v1/models` lists."""

@@ -100,6 +100,12 @@ async def test_a_rerank_model(does: behaviour.Behaviour, tiny_rerank: Path) -> N
         await does(engine, model)
 
 
+async def test_it_tells_the_context_of_a_slot(tiny_chat: Path) -> None:
+    model = embedded(tiny_chat, "chat", 512)
+    async with loaded(model) as engine:
+        assert await engine.context(model) == 512
+
+
 async def test_a_server_that_somebody_else_started_is_the_same(tiny_chat: Path) -> None:
     model = embedded(tiny_chat)
     async with loaded(model) as engine:

@@ -316,3 +316,26 @@ async def test_a_real_server_through_the_plain_dialect(
         await engine.aclose()
     finally:
         await inside.aclose()
+
+
+@pytest.mark.parametrize(
+    ("told", "context"),
+    [({"max_model_len": 16384}, 16384), ({}, 4096), ({"max_model_len": "?"}, 4096)],
+)
+async def test_the_context_is_what_the_server_lists(told: Json, context: int) -> None:
+    class Lists(_Endless):
+        def answer(self, seen: object, turn: object) -> Answer:
+            return Answer(
+                body={"data": [{"id": "other", "max_model_len": 1}, {"id": "tiny"} | told]}
+            )
+
+    async with FakeEngine("openai", face=Lists()) as fake:
+        engine = OpenAIEngine("box", EngineSettings(kind="openai", url=fake.url), TimeoutSettings())
+        assert await engine.context(MODEL) == context
+        await engine.aclose()
+
+
+async def test_the_settings_know_the_context_better_than_the_server() -> None:
+    settings = ModelSettings(engine="box", name="tiny", context=2048)
+    async with opened() as (engine, _):
+        assert await engine.context(Model("mine", "box", "tiny", settings, slots=1)) == 2048

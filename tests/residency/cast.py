@@ -125,6 +125,9 @@ class Scripted:
     async def count(self, model: Model, ask: Counting) -> Counted:
         raise NotImplementedError
 
+    async def context(self, model: Model) -> int:
+        raise NotImplementedError
+
     async def listed(self) -> list[Listed]:
         raise NotImplementedError
 

@@ -24,7 +24,6 @@ from dunoe.errors import BadRequest, EngineFailed, NotFound, NotSupported, Text
 from dunoe.portfolio.model import Model
 from dunoe.settings import EngineSettings, TimeoutSettings
 
-
 CONTEXT = 4096  # tokens, where neither the settings nor the server say
 
 

@@ -113,6 +113,10 @@ class ModelSettings(_Table):
     flash_attention: Literal["auto", "on", "off"] = "auto"
     adapters: tuple[Adapter, ...] = ()
     pooling: Literal["mean", "cls", "last", "rank"] | None = None
+    query_prefix: str | None = Field(
+        None, description="before a question that is embedded; default: what the model is known for"
+    )
+    passage_prefix: str | None = Field(None, description="before a passage that is embedded")
     template: Path | None = Field(None, description="a chat template instead of the file's own")
     projector: Path | None = Field(None, description="mmproj GGUF, for pictures")
     threads: int | None = Field(None, ge=1)

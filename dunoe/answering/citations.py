@@ -1,14 +1,16 @@
 """Markers like `[1]`, checked against their sources while the answer is being written."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dunoe.answering.source import Part, Source
+from dunoe.library import terms
 
 # Measured by `python -m bench.answering`; docs/benchmarks.md has what they keep and what they let through.
-FLOOR = 0.35  # share of a sentence's terms that must stand in its source
-OF_BEST = 0.75  # and that share over the best any source reaches
+FLOOR = 0.4  # share of a sentence's terms that must stand in its source
+OF_BEST = 0.6  # and that share, rare terms weighing more, over the best that any source reaches
 FEW = 3  # fewer terms than this prove nothing either way
 
 MARKER_LENGTH = 24  # letters; what is longer is no marker
@@ -19,8 +21,6 @@ _MARKER = re.compile(
 _MAYBE = re.compile(r"\[[\s\d,문서출처자료a-z]*\]?", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.?!。])[\s]+|\n+")
 _QUOTED = re.compile(r'["“「『]([^"”」』\n]{12,})["”」』]')
-_WORDS = re.compile(r"[A-Za-z]{2,}|\d+")
-_HANGUL = re.compile(r"[가-힣]")
 _CLAIM_LENGTH = 600  # letters before a marker that are looked at
 
 
@@ -35,17 +35,13 @@ class Citation:
 
 
 class Checker:
-    """Lets an answer through piece by piece and keeps back markers until they are whole and checked.
+    """Lets an answer through piece by piece and keeps back markers until they are whole and checked."""
 
-    terms: the content words of a text, in lower case; called in the middle of a stream, so it must be quick.
-    """
-
-    def __init__(self, sources: Sequence[Source], terms: Callable[[str], set[str]]) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         self.citations: list[Citation] = []
         self.removed = 0
-        self._texts = {source.number: _flat(source.text) for source in sources}
         self._sources = {source.number: source for source in sources}
-        self._terms = terms
+        self._contents: dict[int, Content] = {}
         self._held = ""  # spaces, and what may become a marker
         self._claim = ""  # the answer since the last marker
         self._cited = ""  # what the last marker was for: a second one beside it is for the same
@@ -105,37 +101,59 @@ class Checker:
         return spaces + "".join(f"[{number}]" for number in kept) if kept else ""
 
     def _check(self, number: int, claim: str) -> bool:
-        source = self._sources.get(number)
-        if source is None:
+        if number not in self._sources:
             return False
-        terms = self._terms(claim)
-        share = _share(terms, claim, self._texts[number])
-        best = max(_share(terms, claim, text) for text in self._texts.values())
-        if share < FLOOR or share < OF_BEST * best or not _quotes_stand(claim, source):
+        if not self._contents:  # read late: an answer without markers costs nothing
+            self._contents = {n: content(one.text) for n, one in self._sources.items()}
+        said, source = content(claim), self._sources[number]
+        share = said.share(self._contents[number])
+        rare = self._rarity(said)
+        best = max(said.share(one, rare) for one in self._contents.values())
+        is_there = share >= FLOOR and said.share(self._contents[number], rare) >= OF_BEST * best
+        if not is_there or not _quotes_stand(claim, source):
             return False
-        part = max(source.parts, key=lambda one: _share(terms, claim, _flat(one.text)))
+        part = max(source.parts, key=lambda one: said.share(content(one.text)))
         self.citations.append(Citation(number, part, claim, share))
         return True
 
+    def _rarity(self, said: "Content") -> dict[int, float]:
+        """How much each term of a claim tells one source from another: 1 over the sources that have it."""
+        having = Counter(term for one in self._contents.values() for term in one.all & said.all)
+        return {term: 1 / count for term, count in having.items()}
 
-def _share(terms: set[str], claim: str, text: str) -> float:
-    """How much of a claim a text has, 0 to 1. A claim in a foreign script is judged by what scripts share."""
-    if bool(_HANGUL.search(claim)) != bool(_HANGUL.search(text)):
-        terms = {word.lower() for word in _WORDS.findall(claim)}
-        if not terms:
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The content terms of a text, as numbers. words: of Korean; names: what every script writes alike."""
+
+    words: frozenset[int]
+    names: frozenset[int]
+
+    @property
+    def all(self) -> frozenset[int]:
+        """Both."""
+        return self.words | self.names
+
+    def share(self, source: "Content", weights: Mapping[int, float] | None = None) -> float:
+        """How much of this a source has, 0 to 1; a source in another script is asked for names and numbers alone."""
+        mine = self.all if source.words or not self.words else self.names
+        if not mine and self.words:
             return FLOOR  # nothing to go by
-    if len(terms) < FEW:
-        return 1.0 if any(term in text for term in terms) or not terms else 0.0
-    return sum(term in text for term in terms) / len(terms)
+        if len(mine) < FEW:
+            return 1.0 if mine & source.all or not mine else 0.0
+        weighed = {term: 1.0 if weights is None else weights.get(term, 1.0) for term in mine}
+        return sum(weighed[term] for term in mine & source.all) / sum(weighed.values())
+
+
+def content(text: str) -> Content:
+    """The terms that a sentence and its source should share."""
+    found = terms.read(text)
+    return Content(frozenset(found.words), frozenset(found.names))
 
 
 def _quotes_stand(claim: str, source: Source) -> bool:
     text = _tight(source.text)
     return all(_tight(quoted) in text for quoted in _QUOTED.findall(claim))
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.lower().split())
 
 
 def _tight(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from dunoe.answering.source import Part, Source
 
@@ -28,8 +27,8 @@ class Candidate:
     leaves: the document around it, in order: at least its whole section.
     """
 
-    document: UUID
-    path: str
+    document: str
+    file: str
     title: str
     score: float
     position: int
@@ -55,10 +54,10 @@ class _Bag:
     """What was taken so far: positions by document."""
 
     room: int
-    costs: dict[UUID, int]
-    taken: dict[UUID, dict[int, Leaf]] = field(default_factory=dict)
+    costs: dict[str, int]
+    taken: dict[str, dict[int, Leaf]] = field(default_factory=dict)
 
-    def take(self, document: UUID, leaves: Sequence[Leaf], frame: int = 0) -> bool:
+    def take(self, document: str, leaves: Sequence[Leaf], frame: int = 0) -> bool:
         """Take what is not taken yet, all or nothing."""
         has = self.taken.get(document, {})
         new = [leaf for leaf in leaves if leaf.position not in has]
@@ -90,7 +89,7 @@ async def pack(candidates: Sequence[Candidate], room: int, count: Count) -> Pack
     return Packed(_sources(kept, bag), dropped, room - bag.room)
 
 
-async def _costs(candidates: Sequence[Candidate], count: Count) -> dict[UUID, int]:
+async def _costs(candidates: Sequence[Candidate], count: Count) -> dict[str, int]:
     parts = {leaf.part.id: leaf.part.text for one in candidates for leaf in one.leaves}
     counts = await count(list(parts.values()))
     return dict(zip(parts, counts, strict=True))
@@ -117,7 +116,7 @@ def _widen(one: Candidate, bag: _Bag) -> bool:
 def _sources(candidates: Sequence[Candidate], bag: _Bag) -> list[Source]:
     """One source for each run of neighbours, in the order of the best candidate in it."""
     sources: list[Source] = []
-    seen: set[tuple[UUID, int]] = set()
+    seen: set[tuple[str, int]] = set()
     for one in candidates:
         if (one.document, one.position) in seen:
             continue
@@ -133,7 +132,7 @@ def _sources(candidates: Sequence[Candidate], bag: _Bag) -> list[Source]:
             Source(
                 number=len(sources) + 1,
                 document=one.document,
-                path=one.path,
+                file=one.file,
                 title=one.title,
                 score=one.score,
                 parts=tuple(has[position].part for position in run),

@@ -82,7 +82,7 @@ def where(place: Place) -> str:
 def _piece(source: Source) -> str:
     """A source with its number and where it stands."""
     first = source.parts[0]
-    path = [source.path.rsplit("/", 1)[-1], *first.headings, where(first.place)]
+    path = [source.file.rsplit("/", 1)[-1], *first.headings, where(first.place)]
     return f"[{source.number}] {' > '.join(step for step in path if step)}\n{source.text.strip()}"
 
 

@@ -1,7 +1,6 @@
 """A source: a numbered piece of a document that a model is given to read, and may cite."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from dunoe.library.passage import Place
 
@@ -10,7 +9,7 @@ from dunoe.library.passage import Place
 class Part:
     """One passage of a source. start, end: characters of the document."""
 
-    id: UUID
+    id: str
     start: int
     end: int
     text: str
@@ -20,14 +19,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Neighbouring passages of one document. number: from 1, as `[1]` cites it.
+    """Neighbouring passages of one document. number: from 1, as `[1]` cites it. file: as a person knows it.
 
     score: 0 to 1, of the best passage in it. best: that passage.
     """
 
     number: int
-    document: UUID
-    path: str
+    document: str
+    file: str
     title: str
     score: float
     parts: tuple[Part, ...]

@@ -13,13 +13,15 @@ from dunoe.portfolio.model import Model
 class Policy:
     """takes_system: it may be given a system prompt; False: everything goes into the first question.
 
-    temperature, top_p: what its makers advise; None where they advise nothing.
+    temperature, top_p: what its makers advise; None where they advise nothing. thinking: tokens it may think with
+    before an answer, on top of the answer's own.
     """
 
     pattern: str = ""
     takes_system: bool = True
     temperature: float | None = None
     top_p: float | None = None
+    thinking: int = 0
 
 
 def policy_of(model: Model) -> Policy:

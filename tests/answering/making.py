@@ -11,24 +11,26 @@ SPACE = UUID(int=1)
 
 def part(text: str, number: int = 0, headings: tuple[str, ...] = ()) -> Part:
     """A passage of its own."""
-    return Part(uuid5(SPACE, f"{number}{text}"), 0, len(text), text, headings, Place(line=1))
+    return Part(str(uuid5(SPACE, f"{number}{text}")), 0, len(text), text, headings, Place(line=1))
 
 
 def source(number: int, *texts: str) -> Source:
     """A source whose passages have these texts."""
     parts = tuple(part(text, n) for n, text in enumerate(texts))
-    return Source(number, uuid5(SPACE, str(number)), f"문서{number}.md", "", 1.0, parts, parts[0])
+    return Source(
+        number, str(uuid5(SPACE, str(number))), f"문서{number}.md", "", 1.0, parts, parts[0]
+    )
 
 
-def document(name: str, *sections: list[str]) -> tuple[UUID, list[Leaf]]:
+def document(name: str, *sections: list[str]) -> tuple[str, list[Leaf]]:
     """A document of sections of passages."""
     leaves: list[Leaf] = []
     for number, section in enumerate(sections):
         for text in section:
             leaves.append(Leaf(len(leaves), number, part(text, len(leaves))))
-    return uuid5(SPACE, name), leaves
+    return str(uuid5(SPACE, name)), leaves
 
 
-def candidate(made: tuple[UUID, list[Leaf]], position: int, score: float = 1.0) -> Candidate:
+def candidate(made: tuple[str, list[Leaf]], position: int, score: float = 1.0) -> Candidate:
     """The passage of a document at a position, as search found it."""
     return Candidate(made[0], f"{made[0]}.md", "", score, position, made[1])

@@ -1,0 +1,281 @@
+"""A question becomes a stream of events: found, packed, written, checked. docs/design/answering.md has the states."""
+
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+
+from dunoe.answering.citations import Checker
+from dunoe.answering.counting import Counter, Counts
+from dunoe.answering.followup import hops, rewritten, together
+from dunoe.answering.pack import Candidate, Packed, pack
+from dunoe.answering.prompts import Prompts, Turn
+from dunoe.answering.question import Cited, Dropped, Ended, Event, Found, Piece, Question, Thought
+from dunoe.answering.quoting import quote
+from dunoe.answering.reader import Finding, Reader
+from dunoe.answering.refusal import is_relevant
+from dunoe.answering.source import Source
+from dunoe.engines import events
+from dunoe.engines.engine import Engine
+from dunoe.engines.request import Generation, Json
+from dunoe.errors import Text, TooLong
+from dunoe.portfolio.model import Model
+from dunoe.portfolio.policy import policy_of
+
+MARGIN = 16  # tokens that no counting sees: what a template adds at the very end
+HISTORY_SHARE = 4  # history takes at most one of so many parts of the context
+ANSWER_SHARE = 2  # and the answer's room at most one of so many
+NEAREST = 3  # documents that a refusal names
+TEMPERATURE = 0.7  # the ask contract's default
+
+Slot = Callable[[Model], AbstractAsyncContextManager[Engine]]
+
+_MARKER = re.compile(r"\s*\[\d{1,3}\]")  # of an earlier answer: its numbers mean nothing now
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What is known of an answer while it is being made."""
+
+    question: Question
+    prompts: Prompts
+    turns: list[Turn]
+    searched: str
+    finding: Finding | None = None
+    sources: list[Source] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    room: int = 0  # tokens of the answer
+    written: list[str] = field(default_factory=list)
+    usage: events.Usage | None = None
+    finish: str = "stop"
+    warnings: list[Text] = field(default_factory=list)
+
+    def say(self, text: str) -> Piece:
+        """Text that goes out, remembered."""
+        self.written.append(text)
+        return Piece(text)
+
+    def ended(
+        self, model: Model | None, checker: Checker | None = None, *, is_refusal: bool = False
+    ) -> Ended:
+        """The end of what was made."""
+        finding = self.finding
+        return Ended(
+            answer="".join(self.written),
+            model=None if model is None else model.name,
+            searched=self.searched,
+            is_refusal=is_refusal,
+            citations=[] if checker is None else checker.citations,
+            removed=0 if checker is None else checker.removed,
+            dropped=self.dropped,
+            usage=self.usage,
+            finish=self.finish,
+            modes=() if finding is None else finding.modes,
+            warnings=(*(() if finding is None else finding.warnings), *self.warnings),
+        )
+
+
+class Answerer:
+    """Answers questions from a library.
+
+    slot: a slot of a model, loaded if need be. reading: tokens of sources that are worth their prefill here.
+    """
+
+    def __init__(self, reader: Reader, slot: Slot, counts: Counts, reading: int) -> None:
+        self._reader, self._slot, self._counts, self._reading = reader, slot, counts, reading
+
+    async def answer(
+        self, question: Question, turns: Sequence[Turn], model: Model | None, command: str
+    ) -> AsyncGenerator[Event, None]:
+        """The events of one answer. Close the generator and the model stops at once.
+
+        turns: of the conversation so far, oldest first. model: None where there is none; command is then what
+        brings one. Raises TooLong when not even the question fits, and whatever search and engine raise.
+        """
+        prompts = Prompts(question.language, question.role or "search")
+        past = [Turn(turn.question, _MARKER.sub("", turn.answer)) for turn in turns]
+        draft = _Draft(question, prompts, past, question.text)
+        async with AsyncExitStack() as stack:
+            engine: Engine | None = None
+            if model is not None and (past or question.use_multihop or not question.uses_documents):
+                engine = await stack.enter_async_context(self._slot(model))
+            if question.uses_documents:
+                draft.finding = await self._search(draft, engine, model)
+                async for event in self._without_model(draft, draft.finding, model, command):
+                    yield event
+                    if isinstance(event, Ended):
+                        return
+            if model is None:
+                yield Found([])
+                yield draft.say(prompts.say("no_model", command))
+                yield draft.ended(None)
+                return
+            if engine is None:
+                engine = await stack.enter_async_context(self._slot(model))
+            async with aclosing(self._with_model(draft, engine, model)) as written:
+                async for event in written:
+                    yield event
+
+    async def _search(self, draft: _Draft, engine: Engine | None, model: Model | None) -> Finding:
+        question, texts = draft.question, [draft.question.text]
+        if draft.turns and engine is not None and model is not None:
+            draft.searched = await rewritten(
+                engine, model, draft.prompts, draft.turns, question.text
+            )
+            texts = [draft.searched]
+        elif draft.turns:
+            draft.searched = together(draft.turns, question.text)
+            texts = [draft.searched]
+        if question.use_multihop and engine is not None and model is not None:
+            texts += await hops(engine, model, draft.prompts, draft.searched)
+        return await self._reader.find(question, texts)
+
+    async def _without_model(
+        self, draft: _Draft, finding: Finding, model: Model | None, command: str
+    ) -> AsyncGenerator[Event, None]:
+        """The whole answer where no model is asked: nothing relevant, or no model. Else nothing."""
+        is_refusal = not finding.candidates or not is_relevant(finding.evidence)
+        if not is_refusal and model is not None:
+            return
+        packed = await _packed(finding.candidates)
+        draft.sources = packed.sources[:NEAREST] if is_refusal else packed.sources
+        yield Found(draft.sources)
+        say = draft.prompts.say
+        if finding.is_empty:
+            yield draft.say(say("empty"))
+        elif is_refusal:
+            files = dict.fromkeys(source.file for source in draft.sources)
+            nearest = say("nearest", ", ".join(files)) if files else ""
+            yield draft.say(f"{say('refused')} {nearest}".rstrip())
+        else:
+            yield draft.say(quote(draft.prompts, draft.sources, command))
+        yield draft.ended(None, is_refusal=is_refusal)
+
+    async def _with_model(
+        self, draft: _Draft, engine: Engine, model: Model
+    ) -> AsyncGenerator[Event, None]:
+        counter = Counter(engine, model, self._counts)
+        messages = await self._fitted(draft, counter, engine, model)
+        checker = Checker(draft.sources)
+        yield Found(draft.sources)
+        async with aclosing(engine.generate(model, self._asked(draft, model, messages))) as batches:
+            async for batch in batches:
+                for event in batch:
+                    for told in _told(draft, checker, event):
+                        yield told
+        if rest := checker.close():
+            yield draft.say(rest)
+        if not "".join(draft.written).strip():
+            draft.warnings.append(_EMPTY)
+        yield draft.ended(model, checker)
+
+    def _asked(self, draft: _Draft, model: Model, messages: list[Json]) -> Generation:
+        policy, question = policy_of(model), draft.question
+        temperature = question.temperature
+        if temperature is None:
+            temperature = TEMPERATURE if policy.temperature is None else policy.temperature
+        options: Json = {"temperature": temperature, "max_tokens": draft.room}
+        if policy.top_p is not None:
+            options["top_p"] = policy.top_p
+        return Generation("chat", messages=messages, stream=True, options=options)
+
+    async def _fitted(
+        self, draft: _Draft, counter: Counter, engine: Engine, model: Model
+    ) -> list[Json]:
+        """The prompt, with as many turns and sources as fit; raise TooLong when the question alone does not."""
+        context = await engine.context(model)
+        wanted = draft.question.max_tokens + policy_of(model).thinking
+        draft.room = min(wanted, context // ANSWER_SHARE)
+        limit = context - draft.room - MARGIN
+        draft.turns = await _recent(draft.turns, counter, context // HISTORY_SHARE)
+        bare = await counter.chat(self._messages(draft, model))
+        if bare > limit:
+            raise _too_long(bare, draft.room, context)
+        if draft.finding is not None:
+            packed = await pack(
+                draft.finding.candidates, min(limit - bare, self._reading), counter.texts
+            )
+            draft.sources = packed.sources
+            draft.dropped = [Dropped.of(one) for one in packed.dropped]
+        messages = self._messages(draft, model)
+        while draft.sources and await counter.prompt(messages) > limit:
+            draft.dropped.append(Dropped.of(draft.sources.pop()))
+            messages = self._messages(draft, model)
+        return messages
+
+    @staticmethod
+    def _messages(draft: _Draft, model: Model) -> list[Json]:
+        prompts, text = draft.prompts, draft.question.text
+        if draft.question.uses_documents:
+            return prompts.cited(model, draft.turns, draft.sources, text)
+        return prompts.plain(model, draft.turns, text)
+
+
+def _told(draft: _Draft, checker: Checker, event: events.Event) -> list[Event]:
+    """Our events for one of the engine's."""
+    match event:
+        case events.Said():
+            known = len(checker.citations)
+            text = checker.feed(event.text)
+            cited: list[Event] = [Cited(one) for one in checker.citations[known:]]
+            return [*cited, draft.say(text)] if text else cited
+        case events.Thought():
+            return [Thought(event.text)]
+        case events.Usage():
+            draft.usage = event
+        case events.Finished():
+            draft.finish = event.reason
+    return []
+
+
+async def _recent(turns: Sequence[Turn], counter: Counter, room: int) -> list[Turn]:
+    """The newest turns that fit, oldest first."""
+    counts = await counter.texts([f"{turn.question}\n{turn.answer}" for turn in turns])
+    kept: list[Turn] = []
+    for turn, count in zip(reversed(turns), reversed(counts), strict=True):
+        room -= count
+        if room < 0:
+            break
+        kept.insert(0, turn)
+    return kept
+
+
+async def _packed(candidates: Sequence[Candidate]) -> Packed:
+    """Sources for a person to read: the sections that were found, as they are."""
+
+    async def free(texts: list[str]) -> list[int]:
+        return [0] * len(texts)
+
+    alone = [
+        Candidate(
+            one.document,
+            one.file,
+            one.title,
+            one.score,
+            one.position,
+            [leaf for leaf in one.leaves if leaf.section == one.leaf.section],
+        )
+        for one in candidates
+    ]
+    return await pack(alone, 1_000_000, free)
+
+
+def _too_long(prompt: int, answer: int, context: int) -> TooLong:
+    return TooLong(
+        Text(
+            f"질문이 너무 깁니다: 질문 {prompt}토큰 + 답 {answer}토큰, 모델의 context는 {context}토큰",
+            f"the question is too long: {prompt} tokens and {answer} for the answer, of {context}",
+        ),
+        Text(
+            "질문을 줄이거나 모델의 context를 늘리세요.",
+            "ask something shorter, or raise the model's context.",
+        ),
+        code="context_length_exceeded",
+        param="question",
+    )
+
+
+_EMPTY = Text(
+    "모델이 답을 쓰지 못하고 끝났습니다. max_tokens를 늘려 다시 물어 보세요.",
+    "the model ended without an answer; ask again with more max_tokens.",
+)

@@ -1,0 +1,127 @@
+"""The bodies of the ask dialect, and the questions behind them."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from dunoe.answering.question import Question, SearchMode
+from dunoe.errors import BadRequest, Language, Text
+from dunoe.library.index.point import Filter
+from dunoe.server.body import Body
+from dunoe.settings import ROLES
+
+_DAY_0 = date(1970, 1, 1).toordinal()
+_MODES: dict[str, SearchMode] = {
+    "semantic": "semantic",
+    "keyword": "lexical",
+    "lexical": "lexical",
+    "hybrid": "hybrid",
+}
+Names = str | list[str | int] | None
+
+
+class FiltersBody(Body):
+    """Which documents may answer. Each takes one value or a list; inside a list any will do."""
+
+    file_path: Names = Field(None, description="a path or a glob, such as **/*.md")
+    folder: Names = None
+    tags: Names = None
+    labels: Names = None
+    projects: Names = None
+    types: Names = None
+    statuses: Names = None
+    kinds: Names = Field(None, description="markdown, pdf, hwp, …")
+    since: str | None = Field(None, description="YYYY-MM-DD")
+    until: str | None = Field(None, description="YYYY-MM-DD")
+
+
+class AskBody(Body):
+    """POST /api/ask and /api/ask/stream."""
+
+    question: str = ""
+    context_enabled: bool = True
+    top_k: int = Field(5, ge=1, le=50)
+    max_tokens: int = Field(500, ge=1)
+    temperature: float | None = Field(None, ge=0, le=2)
+    search_mode: Literal["semantic", "hybrid", "keyword", "lexical"] | None = None
+    use_reranking: bool = False
+    use_multihop: bool = False
+    session_id: str | None = Field(None, max_length=200)
+    filters: FiltersBody | None = None
+    role: Literal["brain", "search", "coder", "router"] | None = None
+    language: Language | None = None
+
+
+class AdvancedBody(Body):
+    """POST /api/search/advanced."""
+
+    query: str = ""
+    operator: Literal["AND", "OR", "NOT"] = "OR"
+    file_types: Names = None
+    project_ids: Names = None
+    label_ids: Names = None
+    date_from: str | None = None
+    date_to: str | None = None
+    limit: int = Field(20, ge=1, le=100)
+    offset: int = Field(0, ge=0, le=10_000)
+    search_mode: Literal["semantic", "hybrid", "keyword", "lexical"] | None = None
+    use_reranking: bool = False
+    min_score: float = Field(0, ge=0, le=1)
+    filters: FiltersBody | None = None
+
+
+def decode(body: AskBody, wanted: Filter, language: Language) -> Question:
+    """The question behind a body; raise BadRequest when there is none."""
+    text = asked(body.question)
+    return Question(
+        text=text,
+        uses_documents=body.context_enabled,
+        top_k=body.top_k,
+        max_tokens=body.max_tokens,
+        temperature=body.temperature,
+        mode=mode_of(body.search_mode),
+        use_reranking=body.use_reranking,
+        use_multihop=body.use_multihop,
+        session=body.session_id or "",
+        wanted=wanted,
+        role=body.role if body.role in ROLES else None,
+        language=body.language or language,
+    )
+
+
+def asked(question: str) -> str:
+    """The question itself; raise BadRequest when it is empty."""
+    if text := question.replace("\0", "").strip():
+        return text
+    raise BadRequest(
+        Text("질문을 입력하세요", "ask something"),
+        Text('{"question": "…"}으로 보내세요.', 'send {"question": "…"}.'),
+        param="question",
+    )
+
+
+def mode_of(said: str | None) -> SearchMode:
+    """Our word for a search mode; hybrid where none is said."""
+    return _MODES.get(said or "hybrid", "hybrid")
+
+
+def names(said: Names) -> tuple[str, ...]:
+    """One value or a list, as texts."""
+    if said is None:
+        return ()
+    return (said,) if isinstance(said, str) else tuple(str(one) for one in said)
+
+
+def day(said: str | None, param: str) -> int | None:
+    """Days since 1970 of `YYYY-MM-DD…`; raise BadRequest for what is no date."""
+    if not said:
+        return None
+    try:
+        return date.fromisoformat(said[:10]).toordinal() - _DAY_0
+    except ValueError as exc:
+        raise BadRequest(
+            Text(f"날짜가 아닙니다: {said}", f"not a date: {said}"),
+            Text("2026-11-23처럼 쓰세요.", "write it like 2026-11-23."),
+            param=param,
+        ) from exc

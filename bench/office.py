@@ -3,9 +3,10 @@
     python -m bench.office                        every file below $DUNOE_SHARED/data/office
     python -m bench.office FOLDER --all           of another folder, with a line for each file
 
-Recall: the share of the second reader's 4-grams and single letters that are in our text too, counted as often as they
-occur there; letters and digits only, so that markup and line ends do not count. Two columns of it. The second reader is, for HWPX, every
-`hp:t` of its XML; for HWP 5, what both hwp-hwpx-parser and unhwp found; for PDF, pdfminer; for DOCX, python-docx.
+Recall: the share of the second reader's 4-grams and of its single letters that are in our text too, counted as often
+as they occur there; letters and digits only, so that markup and line ends do not count. The second reader is, for
+HWPX, every `hp:t` of its XML; for HWP 5, what both hwp-hwpx-parser and unhwp found; for PDF, pdfminer; for DOCX,
+python-docx.
 """
 
 import argparse
@@ -173,9 +174,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for kind, line in kinds.items():
         refused = ", ".join(f"{number} {code}" for code, number in line.refused.items())
+        milliseconds = 1000 * line.seconds / line.files
         print(
-            f"| {kind} | {line.files} | {line.texts} | {refused} | {line.recall():.4f} | {line.recall(1):.4f} | {line.garbage} "
-            f"| {1000 * line.seconds / line.files:.1f} |"
+            f"| {kind} | {line.files} | {line.texts} | {refused} | {line.recall():.4f} | {line.recall(1):.4f} "
+            f"| {line.garbage} | {milliseconds:.1f} |"
         )
     for line in kinds.values():
         for low in line.low:

@@ -12,7 +12,7 @@ from dunoe.errors import Text
 from dunoe.library import unreadable
 
 Element = Any  # lxml carries no types
-BYTES_IN_ALL = 256 << 20
+BYTES_IN_ALL = 128 << 20
 RATIO = 200  # a large member that packs better than this was made to hurt
 SMALL = 16 << 20
 

@@ -9,6 +9,7 @@ from dunoe.library.parsing.clean import clean
 from dunoe.library.passage import Block, BlockKind, Parsed, Place
 
 NOWHERE = Place()
+CUT_OFF = "파일이 중간에서 끊겨 그 뒤는 읽지 못했습니다"
 GARBAGE_OF_A_BLOCK = 0.3  # share of it: above, the block is left out
 GARBAGE_OF_A_FILE = 0.1  # above, the file is refused
 GARBAGE_NOTICED = 8  # letters; a few odd signs prove nothing

@@ -16,7 +16,7 @@ NO_LETTERS = {"Cc", "Cn", "Co", "Cs"}
 def clean(text: str) -> tuple[str, int]:
     """The text with composed letters (NFC) and `\\n` line ends, and how much in it was no letter and is gone."""
     text = text.replace("\r\n", "\n")
-    swaps: dict[str, str] = {}
+    swaps: dict[str, str | int | None] = {}
     lost = 0
     for letter in set(text):
         if letter in KNOWN:

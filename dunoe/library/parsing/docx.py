@@ -1,6 +1,7 @@
 """DOCX: the body in its order, with tables, notes and boxes where they stand."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from dunoe.library import unreadable
 from dunoe.library.parsing import flow
@@ -27,6 +28,7 @@ WRAPPERS = {
     "ins",
     "moveTo",
     "smartTag",
+    "oMathPara",
     "customXml",
     "hyperlink",
     "fldSimple",
@@ -37,6 +39,7 @@ WRAPPERS = {
 BOXES = {"drawing", "pict", "object"}
 NOTES = {"footnotes": "각주", "endnotes": "미주", "comments": "메모"}
 REFERENCES = {"footnoteReference": "각주", "endnoteReference": "미주", "commentReference": "메모"}
+DEEPEST_STYLE = 12  # Word allows eleven
 ON_EACH_PAGE = {"header": "머리말", "footer": "꼬리말"}
 
 
@@ -50,7 +53,7 @@ def parse(data: bytes, name: str) -> Parsed:
     body = child(archive.xml("word/document.xml"), "body")
     if body is None:
         raise unreadable.broken(WHAT)
-    reader = Reader(outline_levels(parts.get("styles")), notes_of(parts))
+    reader = Reader(styles_of(parts.get("styles")), notes_of(parts))
     builder = Builder("docx", WHAT)
     flow.write(builder, reader.blocks(body))
     seen = set()
@@ -71,29 +74,50 @@ def title_and_date(archive: Archive) -> tuple[str, str]:
     return "" if title is None else title.text or "", "" if date is None else date.text or ""
 
 
-def outline_levels(styles: Element | None) -> dict[str, int]:
-    """Which styles are headings: their id -> 1 to 6. A style without a level has that of the one it is based on."""
-    own: dict[str, int] = {}
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a style, or a paragraph itself, says of its paragraphs; None where it leaves that to the style below."""
+
+    level: int | None = None
+    is_list: bool | None = None
+
+    def over(self, other: "Style") -> "Style":
+        """Both, this one first."""
+        return Style(
+            other.level if self.level is None else self.level,
+            other.is_list if self.is_list is None else self.is_list,
+        )
+
+
+def styles_of(root: Element | None) -> dict[str, Style]:
+    """Id -> style, with what it has from those it is based on."""
+    own: dict[str, Style] = {}
     based: dict[str, str] = {}
-    for style in children(styles, "style"):
-        style_id = value(style, "styleId")
-        level = child(child(style, "pPr"), "outlineLvl")
-        name = child(style, "name")
-        if level is not None:
-            own[style_id] = _level(level)
-        elif name is not None and value(name, "val").lower() == "title":
-            own[style_id] = 1
-        parent = child(style, "basedOn")
+    for style in children(root, "style"):
+        style_id, name, parent = (
+            value(style, "styleId"),
+            child(style, "name"),
+            child(style, "basedOn"),
+        )
+        own[style_id] = style_in(child(style, "pPr"))
+        if name is not None and value(name, "val").lower() == "title":
+            own[style_id] = Style(level=1)
         based[style_id] = "" if parent is None else value(parent, "val")
     return {style_id: _inherited(style_id, own, based) for style_id in based}
 
 
-def _inherited(style_id: str, own: dict[str, int], based: dict[str, str]) -> int:
-    for _ in range(len(based)):  # a chain that bites its tail ends too
-        if style_id in own or style_id not in based:
-            break
-        style_id = based[style_id]
-    return own.get(style_id, 0)
+def _inherited(style_id: str, own: dict[str, Style], based: dict[str, str]) -> Style:
+    found = Style()
+    for _ in range(DEEPEST_STYLE):  # a chain that bites its tail ends too
+        found = found.over(own.get(style_id, Style()))
+        style_id = based.get(style_id, "")
+    return found
+
+
+def style_in(properties: Element | None) -> Style:
+    """The style that stands in the properties of a paragraph or of a style."""
+    level, points = child(properties, "outlineLvl"), child(properties, "numPr")
+    return Style(None if level is None else _level(level), None if points is None else True)
 
 
 def _level(element: Element) -> int:
@@ -113,8 +137,8 @@ def notes_of(parts: dict[str, Element]) -> dict[tuple[str, str], Element]:
 class Reader:
     """Walks the body."""
 
-    def __init__(self, levels: dict[str, int], notes: dict[tuple[str, str], Element]) -> None:
-        self.levels = levels
+    def __init__(self, styles: dict[str, Style], notes: dict[tuple[str, str], Element]) -> None:
+        self.styles = styles
         self.notes = notes
 
     def blocks(self, parent: Element | None, depth: int = 0) -> list[Item]:
@@ -149,23 +173,17 @@ class Reader:
                 text += [part.text or "" for part in descendants(one, "t")]
             else:
                 text.append(SIGNS.get(kind, ""))
-        content = "".join(text)
-        style = child(element, "pPr")
-        is_list = child(style, "numPr") is not None and content.strip()
-        level = self.level(style)
-        yield (
-            Paragraph(f"- {content}", kind="list")
-            if is_list and not level
-            else Paragraph(content, level)
-        )
+        yield self.styled("".join(text), child(element, "pPr"))
         yield from beside
 
-    def level(self, style: Element | None) -> int:
-        """The level of a heading by its own outline, or by its style."""
-        outline, named = child(style, "outlineLvl"), child(style, "pStyle")
-        if outline is not None:
-            return _level(outline)
-        return 0 if named is None else self.levels.get(value(named, "val"), 0)
+    def styled(self, text: str, properties: Element | None) -> Paragraph:
+        """A heading, a point of a list or a paragraph, as its style has it."""
+        named = child(properties, "pStyle")
+        below = Style() if named is None else self.styles.get(value(named, "val"), Style())
+        style = style_in(properties).over(below)
+        if style.is_list and not style.level and text.strip():
+            return Paragraph(f"- {text}", kind="list")
+        return Paragraph(text, style.level or 0)
 
     def table(self, element: Element, depth: int) -> Item:
         """A table; its merged cells stand once, where they begin."""
@@ -191,10 +209,16 @@ def _inline(paragraph: Element) -> Iterator[Element]:
         kind = local(one)
         if kind in WRAPPERS:
             waiting += reversed(one)
-        elif kind == "AlternateContent":  # one thing drawn twice, for old and new programs
-            waiting += reversed(child(one, "Choice") if child(one, "Choice") is not None else one)
+        elif kind == "AlternateContent":
+            waiting += reversed(chosen(one))
         else:
             yield one
+
+
+def chosen(alternate: Element) -> Element:
+    """What new programs show of a thing that is there twice, for new and for old ones."""
+    choice = child(alternate, "Choice")
+    return alternate if choice is None else choice
 
 
 def _outermost(element: Element, name: str) -> list[Element]:
@@ -204,8 +228,8 @@ def _outermost(element: Element, name: str) -> list[Element]:
         one = waiting.pop()
         if local(one) == name:
             found.append(one)
-        elif local(one) == "AlternateContent" and child(one, "Choice") is not None:
-            waiting += reversed(child(one, "Choice"))
+        elif local(one) == "AlternateContent":
+            waiting += reversed(chosen(one))
         else:
             waiting += reversed(one)
     return found

@@ -19,9 +19,9 @@ UNREAD = {
 }  # fmt: skip
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 INLINE = {
-    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins", "kbd",
-    "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var",
-    "wbr", "ruby", "rb", "rt", "rp", "acronym",
+    "br", "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins",
+    "kbd", "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
+    "var", "wbr", "ruby", "rb", "rt", "rp", "acronym",
 }  # fmt: skip
 MOST_SPAN = 100
 BREAK = "\x0b"  # a line end that is meant, other than those of the source

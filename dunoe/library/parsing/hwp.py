@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from dunoe.library import unreadable
 from dunoe.library.parsing import flow
-from dunoe.library.parsing.builder import Builder
+from dunoe.library.parsing.builder import CUT_OFF, Builder
 from dunoe.library.parsing.flow import Item, Note, Paragraph
 from dunoe.library.parsing.hwp_records import (
     CTRL_HEADER,
@@ -17,6 +17,7 @@ from dunoe.library.parsing.hwp_records import (
     TABLE,
     Record,
     Streams,
+    number,
 )
 from dunoe.library.parsing.kinds import NAMES
 from dunoe.library.passage import Parsed
@@ -53,6 +54,8 @@ def parse(data: bytes, name: str) -> Parsed:
         raise unreadable.broken(WHAT)
     for section in sections:
         flow.write(builder, reader.body(streams.tree(section).children))
+    if not streams.is_whole:
+        builder.warnings.append(CUT_OFF)
     return builder.parsed(date=streams.saved())
 
 
@@ -64,7 +67,7 @@ def outline_levels(info: Record) -> list[int]:
         for one in waiting.pop().children:
             shapes += [one] if one.tag == PARA_SHAPE else []
             waiting.append(one)
-    bits = [struct.unpack_from("<I", shape.data)[0] for shape in shapes]
+    bits = [number(shape.data, 0) | number(shape.data, 2) << 16 for shape in shapes]
     return [min((one >> 25 & 7) + 1, 6) if one >> 23 & 3 == OUTLINE else 0 for one in bits]
 
 
@@ -91,7 +94,7 @@ class Reader:
             kind = control.data[3::-1].decode("latin-1")
             text += words_of(kind, control)
             beside += self.anchored(kind, control, depth)
-        shape = struct.unpack_from("<H", record.data, 8)[0]
+        shape = number(record.data, 8)
         yield Paragraph(text, self.levels[shape] if shape < len(self.levels) else 0)
         yield from beside
 
@@ -132,8 +135,7 @@ class Reader:
                 content = [] if is_past_table else caption
                 content += self.lists(one, depth)
                 if is_past_table:
-                    column, row = struct.unpack_from("<HH", one.data, 8)
-                    cells.append((row, column, content))
+                    cells.append((number(one.data, 10), number(one.data, 8), content))
             else:
                 content += self.body([one], depth + 1)
         return [*caption, flow.grid(cells)]
@@ -172,7 +174,5 @@ def words_of(kind: str, control: Record) -> str:
 
 def _counted(data: bytes, at: int) -> tuple[str, int]:
     """A text after its length in two bytes, and where it ends."""
-    if at + 2 > len(data):
-        return "", at
-    end = at + 2 + 2 * int(struct.unpack_from("<H", data, at)[0])
+    end = at + 2 + 2 * number(data, at)
     return data[at + 2 : end].decode("utf-16-le", "replace"), end

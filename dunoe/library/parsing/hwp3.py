@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dunoe.library import unreadable
 from dunoe.library.parsing import flow
 from dunoe.library.parsing.archive import BYTES_IN_ALL
-from dunoe.library.parsing.builder import Builder
+from dunoe.library.parsing.builder import CUT_OFF, Builder
 from dunoe.library.parsing.flow import Item, Note, Paragraph
 from dunoe.library.parsing.hwp3_letters import letter
 from dunoe.library.parsing.kinds import NAMES
@@ -51,7 +51,7 @@ def parse(data: bytes, name: str) -> Parsed:
         for items in reader.paragraphs(0):
             flow.write(builder, items)
     except struct.error:
-        builder.warnings.append("파일이 중간에서 끊겨 그 뒤는 읽지 못했습니다")
+        builder.warnings.append(CUT_OFF)
     return builder.parsed("".join(letter(code) for code in title if code).strip())
 
 

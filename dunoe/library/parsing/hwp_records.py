@@ -43,6 +43,7 @@ class Streams:
     def __init__(self, data: bytes, what: Text) -> None:
         self.what = what
         self.left = BYTES_IN_ALL
+        self.is_whole = True
         self._ole = olefile.OleFileIO(io.BytesIO(data))
         header = self._ole.openstream("FileHeader").read(256)
         if not header.startswith(b"HWP Document File") or len(header) < 40:
@@ -62,8 +63,10 @@ class Streams:
         return [f"BodyText/Section{number}" for number in numbers]
 
     def tree(self, name: str) -> Record:
-        """The records of a stream below a root of their own."""
-        return tree(records(self._unpacked(self._ole.openstream(name).read())))
+        """The records of a stream below a root of their own; of one that is cut off, those before."""
+        root, is_whole = tree(records(self._unpacked(self._ole.openstream(name).read())))
+        self.is_whole = self.is_whole and is_whole
+        return root
 
     def saved(self) -> str:
         """When it was last saved, as ISO 8601; "" where it does not say."""
@@ -84,9 +87,13 @@ class Streams:
         self.left -= len(data)
         if unpacker.unconsumed_tail or self.left <= 0:
             raise unreadable.too_big(self.what)
-        if not unpacker.eof:
-            raise unreadable.broken(self.what)
+        self.is_whole = self.is_whole and unpacker.eof
         return data
+
+
+def number(data: bytes, at: int) -> int:
+    """Two bytes of a record; 0 where old versions had none."""
+    return int.from_bytes(data[at : at + 2], "little")
 
 
 def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -105,15 +112,18 @@ def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += size
 
 
-def tree(found: Iterator[tuple[int, int, bytes]]) -> Record:
-    """Records by level: each belongs to the last one of a lower level."""
+def tree(found: Iterator[tuple[int, int, bytes]]) -> tuple[Record, bool]:
+    """Records by level, each below the last one of a lower level; and whether they were read to their end."""
     root = Record(0, b"")
     above: list[tuple[int, Record]] = [(-1, root)]
-    for level, tag, data in found:
-        while above[-1][0] >= level:
-            above.pop()
-        record = Record(tag, data)
-        above[-1][1].children.append(record)
-        if len(above) < DEEPEST:
-            above.append((level, record))
-    return root
+    try:
+        for level, tag, data in found:
+            while above[-1][0] >= level:
+                above.pop()
+            record = Record(tag, data)
+            above[-1][1].children.append(record)
+            if len(above) < DEEPEST:
+                above.append((level, record))
+    except struct.error:
+        return root, False
+    return root, True

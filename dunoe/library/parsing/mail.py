@@ -68,7 +68,7 @@ def _leaves(mail: Message) -> Iterator[Message]:
         if part is not mail and part.get_content_type() == "message/rfc822":
             continue
         if isinstance(inside, list):
-            waiting += reversed(inside)
+            waiting += [one for one in reversed(inside) if isinstance(one, Message)]
         else:
             yield part
 

@@ -43,9 +43,7 @@ def parse(data: bytes, name: str) -> Parsed:
             raise unreadable.encrypted(WHAT) from exc
         raise unreadable.broken(WHAT) from exc
     builder = Builder("pdf", WHAT)
-    pages, unread = _read(data, document)
-    if len(unread) < len(document):
-        builder.warnings += _warned(unread)
+    pages = _read(data, document, builder.warnings)
     repeated = _repeated(pages)
     pieces = [
         piece
@@ -67,27 +65,38 @@ def parse(data: bytes, name: str) -> Parsed:
     )
 
 
-def _read(data: bytes, document: pypdfium2.PdfDocument) -> tuple[list[list[Line]], list[int]]:
-    """The lines of each page, and the numbers of the pages without any."""
+def _read(data: bytes, document: pypdfium2.PdfDocument, warnings: list[str]) -> list[list[Line]]:
+    """The lines of each page."""
     tables = Tables(data)
     pages: list[list[Line]] = []
-    unread: list[int] = []
+    without_text: list[int] = []
+    broken: list[int] = []
     for number in range(len(document)):
-        page = document[number]
-        text = page.get_textpage()
+        pages.append([])
+        try:
+            page = document[number]
+            text = page.get_textpage()
+        except pypdfium2.PdfiumError:
+            broken.append(number + 1)
+            continue
         lines = list(lines_of(text))
-        if not lines and next(page.get_objects(max_depth=3), None) is not None:
-            unread.append(number + 1)
-        pages.append(tables.put(number, page, text, lines) if lines else [])
+        if lines:
+            pages[-1] = tables.put(number, page, text, lines)
+        elif next(page.get_objects(max_depth=3), None) is not None:
+            without_text.append(number + 1)
         text.close()
         page.close()
-    return pages, unread
+    if broken and not any(pages):
+        raise unreadable.broken(WHAT)
+    warnings += _warned("글이 없는 쪽(그림이나 스캔)", without_text)
+    warnings += _warned("깨져서 읽지 못한 쪽", broken)
+    warnings += _warned("표를 칸으로 나누지 못한 쪽", tables.unread)
+    return pages
 
 
-def _warned(unread: list[int]) -> Iterator[str]:
-    if unread:
-        shown = ", ".join(map(str, unread[:20])) + (" …" if len(unread) > 20 else "")
-        yield f"글이 없는 쪽(그림이나 스캔): {shown}"
+def _warned(what: str, numbers: list[int]) -> Iterator[str]:
+    if numbers:
+        yield f"{what}: {', '.join(map(str, numbers[:20]))}{' …' if len(numbers) > 20 else ''}"
 
 
 def _bare(line: Line) -> str:

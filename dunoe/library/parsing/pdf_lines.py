@@ -85,7 +85,7 @@ def in_reading_order(lines: Sequence[Line]) -> list[list[Line]]:
         if last is not None and _follows(line, last):
             runs[-1].append(line)
         else:
-            is_up = last is not None and line.box.bottom > last.box.top + last.size
+            is_up = last is not None and line.box.bottom > last.box.top - last.size / 4
             jumps += int(is_up and last is not None and line.box.left < last.box.right)
             runs.append([line])
     if jumps < JUMPS:

@@ -1,18 +1,30 @@
 """Tables of a PDF: looked for only on pages where lines are drawn, and filled with the text that pdfium reads."""
 
 import io
+import logging
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import pdfplumber
+import pdfplumber.page
+import pdfplumber.pdf
 import pypdfium2
+from pdfplumber.utils.exceptions import PdfminerException
 from pypdfium2 import raw
 
 from dunoe.library.parsing.pdf_lines import Box, Line
 
+logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it tells of every font that is odd
+
 PAGES = 200  # with tables; the search takes a tenth of a second each
 PATHS = 4000  # on one page: a drawing, not a table
 THIN, LONG = 3.0, 10.0  # points
+# pdfminer meets a broken file with whatever goes wrong first.
+FOREIGN = (
+    PdfminerException, LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, struct.error,
+    zlib.error,
+)  # fmt: skip
 KEPT = 0.9  # share of the letters in a table that its cells have to hold
 
 
@@ -21,8 +33,9 @@ class Tables:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self.unread: list[int] = []  # pages whose tables stayed lines of text
         self._left = PAGES
-        self._file: pdfplumber.PDF | None = None
+        self._file: pdfplumber.pdf.PDF | None = None
 
     def put(
         self,
@@ -35,6 +48,19 @@ class Tables:
         if self._left <= 0 or page.get_rotation() or not _is_ruled(page):
             return list(lines)
         self._left -= 1
+        try:
+            return self._put(number, page, text, lines)
+        except FOREIGN:
+            self.unread.append(number + 1)
+            return list(lines)
+
+    def _put(
+        self,
+        number: int,
+        page: pypdfium2.PdfPage,
+        text: pypdfium2.PdfTextPage,
+        lines: Sequence[Line],
+    ) -> list[Line]:
         self._file = self._file or pdfplumber.open(io.BytesIO(self._data))
         found = self._file.pages[number]
         left, bottom = page.get_bbox()[:2]

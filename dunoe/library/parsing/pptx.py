@@ -14,7 +14,7 @@ from dunoe.library.parsing.archive import (
     value,
 )
 from dunoe.library.parsing.builder import Builder
-from dunoe.library.parsing.docx import title_and_date
+from dunoe.library.parsing.docx import chosen, title_and_date
 from dunoe.library.parsing.flow import Item, Note, Paragraph
 from dunoe.library.parsing.kinds import NAMES
 from dunoe.library.passage import Parsed, Place
@@ -74,8 +74,8 @@ def shapes(root: Element | None) -> Iterator[Item]:
                 yield from paragraphs(child(one, "txBody"), int(role in TITLES))
         elif kind == "tbl":
             yield table(one)
-        elif kind == "AlternateContent" and child(one, "Choice") is not None:
-            waiting.append(child(one, "Choice"))
+        elif kind == "AlternateContent":
+            waiting += reversed(chosen(one))
         else:
             waiting += reversed(one)
 

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+import zlib
 from pathlib import PurePath
 
 import olefile
@@ -48,11 +49,15 @@ MARKDOWN = {".md", ".markdown", ".mdx", ".mkd", ".mdown"}
 HTML = {".html", ".htm", ".xhtml", ".xht"}
 MAIL = {".eml", ".mht", ".mhtml"}
 HTML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?>.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
+    re.I | re.S,
 )
 MAIL_HEADER = re.compile(
     rb"^(from|to|subject|date|received|mime-version|message-id|return-path|delivered-to"
     rb"|content-type|cc|reply-to|x-[\w-]+):", re.I | re.M,
+)  # fmt: skip
+UNZIPPED = (  # what a broken zip raises
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError,
 )  # fmt: skip
 BOMS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 
@@ -100,8 +105,8 @@ def _in_zip(data: bytes) -> Kind:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())
-            mimetype = archive.read("mimetype")[:64].strip() if "mimetype" in names else b""
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as exc:
+            mimetype = _head(archive, "mimetype") if "mimetype" in names else b""
+    except UNZIPPED as exc:
         raise unreadable.broken(OFFICE) from exc
     if mimetype == b"application/epub+zip" or (
         "META-INF/container.xml" in names and _ends(names, ".opf")
@@ -122,6 +127,11 @@ _OOXML: tuple[tuple[str, Kind], ...] = (
     ("ppt/presentation.xml", "pptx"),
     ("xl/workbook.xml", "xlsx"),
 )
+
+
+def _head(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as member:
+        return member.read(64).strip()
 
 
 def _ends(names: set[str], suffix: str) -> bool:

@@ -1,6 +1,7 @@
 """XLSX: each sheet a Markdown table, in ranges of rows that repeat the header."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from datetime import date, datetime, time
 
@@ -25,6 +26,12 @@ def parse(data: bytes, name: str) -> Parsed:
     for member in archive.names:
         if member.endswith(".xml"):
             archive.claim(member)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and extensions that no text depends on
+        return _read(data, *title_and_date(archive))
+
+
+def _read(data: bytes, workbook_title: str, date: str) -> Parsed:
     workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     builder = Builder("xlsx", WHAT)
     left = CELLS
@@ -37,7 +44,7 @@ def parse(data: bytes, name: str) -> Parsed:
         if left <= 0:
             builder.warnings.append(f"셀이 {CELLS:,}개를 넘어 그 뒤는 읽지 않았습니다")
             break
-    return builder.parsed(*title_and_date(archive))
+    return builder.parsed(workbook_title, date)
 
 
 def _rows(sheet: openpyxl.worksheet._read_only.ReadOnlyWorksheet, left: int) -> Iterator[list[str]]:

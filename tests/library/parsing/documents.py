@@ -1,0 +1,249 @@
+"""Small documents of every kind, made by other people's writers where there are any, else byte by byte."""
+
+import ctypes
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from email.message import EmailMessage
+
+import docx
+import openpyxl
+import pptx
+import pypdfium2
+from pypdfium2 import raw
+
+SECTOR = 512
+END, FREE = 0xFFFFFFFE, 0xFFFFFFFF
+
+
+def zipped(members: dict[str, bytes | str]) -> bytes:
+    """A zip file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def word() -> bytes:
+    """Headings, a table between two paragraphs, a list, a picture's text box is not among them."""
+    document = docx.Document()
+    document.core_properties.title = "여름 계획"
+    document.add_heading("휴가 계획", 1)
+    document.add_paragraph("표 앞의 문단입니다.")
+    table = document.add_table(rows=2, cols=2)
+    for row, texts in enumerate((("도시", "날짜"), ("부산", "8월 1일"))):
+        for column, text in enumerate(texts):
+            table.cell(row, column).text = text
+    document.add_paragraph("표 뒤의 문단입니다.")
+    document.add_heading("준비물", 2)
+    document.add_paragraph("수영복", style="List Bullet")
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def slides() -> bytes:
+    """Two slides; the second has a table and notes."""
+    presentation = pptx.Presentation()
+    first = presentation.slides.add_slide(presentation.slide_layouts[1])
+    first.shapes.title.text = "분기 보고"
+    first.placeholders[1].text = "매출이 늘었다\n비용은 줄었다"
+    second = presentation.slides.add_slide(presentation.slide_layouts[5])
+    second.shapes.title.text = "지역별"
+    shape = second.shapes.add_table(2, 2, 0, 0, 3_000_000, 1_000_000)
+    for row, texts in enumerate((("지역", "매출"), ("서울", "120억"))):
+        for column, text in enumerate(texts):
+            shape.table.cell(row, column).text = text
+    second.notes_slide.notes_text_frame.text = "서울을 먼저 말한다"
+    buffer = io.BytesIO()
+    presentation.save(buffer)
+    return buffer.getvalue()
+
+
+def workbook(rows: int = 3) -> bytes:
+    """A sheet `매출` with a table that begins at B2, and a sheet with one cell."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "매출"
+    for column, text in enumerate(("품목", "수량", "단가"), 2):
+        sheet.cell(2, column, text)
+    for row in range(rows):
+        for column, value in enumerate((f"품목{row}", row, row * 1000.5), 2):
+            sheet.cell(3 + row, column, value)
+    book.create_sheet("메모")["A1"] = "끝"
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def book() -> bytes:
+    """An EPUB whose spine does not follow the names of its files."""
+    container = (
+        '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+        '<rootfile full-path="OEBPS/a.opf"/></rootfiles></container>'
+    )
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        "<dc:title>작은 책</dc:title></metadata><manifest>"
+        '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
+        '<item id="one" href="text/z.xhtml" media-type="application/xhtml+xml"/>'
+        '<item id="two" href="text/a.xhtml" media-type="application/xhtml+xml"/>'
+        '</manifest><spine><itemref idref="one"/><itemref idref="two"/></spine></package>'
+    )
+    page = '<html xmlns="http://www.w3.org/1999/xhtml"><body>{}</body></html>'
+    return zipped(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": container,
+            "OEBPS/a.opf": package,
+            "OEBPS/nav.xhtml": page.format('<nav><a href="text/z.xhtml">첫째 장</a></nav>'),
+            "OEBPS/text/z.xhtml": page.format("<p>처음에 읽는 글</p>"),
+            "OEBPS/text/a.xhtml": page.format("<h1>둘째</h1><p>나중에 읽는 글</p>"),
+        }
+    )
+
+
+def mail() -> bytes:
+    """A mail in plain text and HTML, with an attachment."""
+    message = EmailMessage()
+    message["Subject"] = "회의 안내"
+    message["From"] = "홍길동 <hong@example.com>"
+    message["To"] = "kim@example.com"
+    message["Date"] = "Mon, 23 Nov 2026 09:00:00 +0900"
+    message.set_content("내일 세 시에 만납니다.\n\n장소는 본관입니다.\n")
+    message.add_alternative("<p>HTML 쪽의 글</p>", subtype="html")
+    message.add_attachment(b"1", maintype="application", subtype="pdf", filename="자료.pdf")
+    return message.as_bytes()
+
+
+HP = 'xmlns:hp="http://www.hancom.co.kr/hwpml/2011/paragraph" xmlns:hs="http://www.hancom.co.kr/hwpml/2011/section"'
+
+
+def hwpx(section: str, more: dict[str, bytes | str] | None = None) -> bytes:
+    """An HWPX file of one section."""
+    return zipped(
+        {
+            "mimetype": "application/hwp+zip",
+            "Contents/section0.xml": f"<hs:sec {HP}>{section}</hs:sec>",
+            **(more or {}),
+        }
+    )
+
+
+def hwp3(paragraphs: Sequence[bytes], packed: bool = False, title: str = "") -> bytes:
+    """An HWP 3 file."""
+    header = bytearray(30 + 128)
+    header[:30] = b"HWP Document File V3.00 \x1a\x01\x02\x03\x04\x05"
+    header[30 + 124] = packed
+    summary = hwp3_letters(title).ljust(1008, b"\0")
+    body = bytes(16) + b"".join(paragraphs) + bytes(43)
+    if packed:
+        packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        body = packer.compress(body) + packer.flush()
+    return bytes(header) + summary + body
+
+
+def hwp3_letters(text: str) -> bytes:
+    """Letters as HWP 3 keeps them: Hangul in Johab, Hanja counted in the order of KS X 1001."""
+    found = b""
+    for letter in text:
+        code = ord(letter)
+        if "가" <= letter <= "힣":
+            code = int.from_bytes(letter.encode("johab"), "big")
+        elif code > 0x7F:
+            row, cell = letter.encode("euc-kr")
+            code = 0x4000 + (row - 0xCA) * 94 + cell - 0xA1
+        found += struct.pack("<H", code)
+    return found
+
+
+def hwp3_paragraph(content: bytes) -> bytes:
+    """A paragraph of letters and signs."""
+    return struct.pack("<BH", 1, len(content) // 2 + 1).ljust(43, b"\0") + content + b"\r\0"
+
+
+def hwp3_table(cells: Sequence[Sequence[str]]) -> tuple[bytes, bytes]:
+    """The sign of a table in its paragraph, and what stands behind it: the cells and an empty caption."""
+    places, texts = b"", b""
+    for row, line in enumerate(cells):
+        for column, text in enumerate(line):
+            places += struct.pack("<4H", 0, 0, column * 100, row * 50).ljust(27, b"\0")
+            texts += hwp3_paragraph(hwp3_letters(text)) + bytes(43)
+    count = sum(map(len, cells))
+    return struct.pack("<HIH", 10, 0, 10), bytes(80) + struct.pack(
+        "<HH", count, 0
+    ) + places + texts + bytes(43)
+
+
+def pdf(
+    pages: Sequence[Sequence[tuple[str, float, float, float]]], grid: Sequence[float] = ()
+) -> bytes:
+    """A PDF of (text, x, y, size) in Helvetica. grid: x0, y0, x1, y1, columns, rows of lines on each page."""
+    document = pypdfium2.PdfDocument.new()
+    font = raw.FPDFText_LoadStandardFont(document, b"Helvetica")
+    for texts in pages:
+        page = document.new_page(595, 842)
+        for text, x, y, size in texts:
+            piece = raw.FPDFPageObj_CreateTextObj(document, font, size)
+            letters = (text + "\0").encode("utf-16-le")
+            wide = ctypes.cast(
+                ctypes.create_string_buffer(letters), ctypes.POINTER(ctypes.c_ushort)
+            )
+            raw.FPDFText_SetText(piece, wide)
+            raw.FPDFPageObj_Transform(piece, 1, 0, 0, 1, x, y)
+            raw.FPDFPage_InsertObject(page, piece)
+        if grid:
+            _draw(page, *grid)
+        page.gen_content()
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def _draw(
+    page: pypdfium2.PdfPage, x0: float, y0: float, x1: float, y1: float, columns: float, rows: float
+) -> None:
+    xs = [x0 + (x1 - x0) * number / columns for number in range(int(columns) + 1)]
+    ys = [y0 + (y1 - y0) * number / rows for number in range(int(rows) + 1)]
+    lines = [(x, y0, x, y1) for x in xs] + [(x0, y, x1, y) for y in ys]
+    for left, bottom, right, top in lines:
+        path = raw.FPDFPageObj_CreateNewPath(left, bottom)
+        raw.FPDFPath_LineTo(path, right, top)
+        raw.FPDFPath_SetDrawMode(path, 0, True)
+        raw.FPDFPage_InsertObject(page, path)
+
+
+def ole(streams: dict[str, bytes]) -> bytes:
+    """An OLE file of up to three streams, each padded to 4,096 bytes so that none is a small one."""
+    contents = [content.ljust(4096, b"\0") for content in streams.values()]
+    sizes = [-(-len(content) // SECTOR) for content in contents]
+    fat = [0xFFFFFFFD, END]  # itself, the directory
+    entries = [_entry("Root Entry", 5, child=1 if streams else FREE, start=END, size=0)]
+    for number, (name, content, size) in enumerate(zip(streams, contents, sizes, strict=True), 1):
+        begin = len(fat)
+        fat += [*range(begin + 1, begin + size), END]
+        right = number + 1 if number < len(streams) else FREE
+        entries.append(_entry(name, 2, right=right, start=begin, size=len(content)))
+    directory = b"".join(entries).ljust(SECTOR, b"\0")
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, END, 0, END, 0)
+    header += struct.pack("<I", 0) + struct.pack("<I", FREE) * 108
+    table = struct.pack(f"<{len(fat)}I", *fat).ljust(SECTOR, b"\xff")
+    body = b"".join(
+        content.ljust(size * SECTOR, b"\0") for content, size in zip(contents, sizes, strict=True)
+    )
+    return header + table + directory + body
+
+
+def _entry(
+    name: str, kind: int, *, right: int = FREE, child: int = FREE, start: int, size: int
+) -> bytes:
+    letters = (name + "\0").encode("utf-16-le")
+    head = letters.ljust(64, b"\0") + struct.pack("<HBB", len(letters), kind, 1)
+    return (
+        head + struct.pack("<III", FREE, right, child) + bytes(36) + struct.pack("<IQ", start, size)
+    )

@@ -1,0 +1,149 @@
+"""HWP 5, HWPX and HWP 3."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import office
+from dunoe.library.parsing.parse import parse
+from dunoe.library.unreadable import Unreadable
+from tests.library.parsing import documents
+
+RUN = "<hp:p><hp:run>{}</hp:run></hp:p>"
+
+
+def code_of(data: bytes, name: str = "x") -> str | None:
+    """Why a file is refused."""
+    with pytest.raises(Unreadable) as raised:
+        parse(data, name)
+    return raised.value.code
+
+
+def sample(shared: Path, name: str) -> bytes:
+    """A file of hwplib's samples."""
+    return (shared / "data/office/hwplib/sample_hwp" / name).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the second readers
+def test_nothing_that_a_second_reader_finds_is_lost(shared: Path) -> None:
+    kinds: dict[str, office.Line] = {}
+    for path, line in office.measure(shared / "data/office"):
+        office.added(kinds.setdefault(path.suffix, office.Line()), line)
+    refused = {code for line in kinds.values() for code in line.refused}
+    assert refused == {"empty", "locked"}
+    for suffix in (".hwp", ".hwpx"):
+        assert min(kinds[suffix].recall(), kinds[suffix].recall(1)) >= office.FLOOR
+        assert kinds[suffix].garbage == 0
+        assert kinds[suffix].texts >= 30
+
+
+def test_a_table_of_hwp_5_is_markdown_below_its_caption(shared: Path) -> None:
+    parsed = parse(sample(shared, "basic/표.hwp"), "표")
+    assert parsed.kind == "hwp"
+    assert "| ABC 123 | DEF | GHI |\n| --- | --- | --- |\n| LMN | OPQ | STR |" in parsed.text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("basic/각주미주.hwp", "[미주] sssd"),
+        ("basic/숨은설명.hwp", "[숨은 설명] 우리는 우리다."),
+        ("basic/머리글꼬리글.hwp", "[머리말] 개요1"),
+        ("basic/덧말.hwp", "ABC(1234)"),
+        ("basic/글상자.hwp", "ABC"),
+        ("basic/수식.hwp", "(a+b) ^{2}"),
+    ],
+)
+def test_what_stands_beside_the_text_of_hwp_5_is_read(shared: Path, name: str, words: str) -> None:
+    assert words in parse(sample(shared, name), "x").text
+
+
+def test_an_outline_of_hwp_5_is_headings(shared: Path) -> None:
+    parsed = parse(sample(shared, "basic/머리글꼬리글.hwp"), "x")
+    assert {block.level for block in parsed.blocks if block.kind == "heading"} >= {1, 2, 3}
+
+
+def test_a_distribution_document_is_locked(shared: Path) -> None:
+    assert code_of(sample(shared, "distribution.hwp")) == "locked"
+
+
+@pytest.mark.parametrize(("flag", "code"), [(2, "encrypted"), (4, "locked"), (16, "locked")])
+def test_a_protected_hwp_5_is_named(shared: Path, flag: int, code: str) -> None:
+    data = bytearray(sample(shared, "basic/표.hwp"))
+    data[data.index(b"HWP Document File") + 36] |= flag
+    assert code_of(bytes(data)) == code
+
+
+def test_hwpx_is_read_in_the_order_of_the_eye() -> None:
+    cell = '<hp:tc><hp:subList>{}</hp:subList><hp:cellAddr colAddr="{}" rowAddr="{}"/></hp:tc>'
+    rows = "".join(
+        f"<hp:tr>{''.join(cell.format(RUN.format(f'<hp:t>{row}{column}</hp:t>'), column, row) for column in range(2))}"
+        "</hp:tr>"
+        for row in range(2)
+    )
+    note = f"<hp:ctrl><hp:footNote><hp:subList>{RUN.format('<hp:t>주석</hp:t>')}</hp:subList></hp:footNote></hp:ctrl>"
+    section = (
+        RUN.format(f"<hp:t>앞<hp:tab/>글<hp:lineBreak/>둘째 줄</hp:t>{note}")
+        + RUN.format(f"<hp:tbl>{rows}</hp:tbl>")
+        + RUN.format("<hp:t>뒤</hp:t>")
+    )
+    parsed = parse(documents.hwpx(section), "x")
+    assert parsed.kind == "hwpx"
+    assert parsed.text == (
+        "앞\t글\n둘째 줄\n\n[각주] 주석\n\n| 00 | 01 |\n| --- | --- |\n| 10 | 11 |\n\n뒤\n\n"
+    )
+
+
+def test_letters_that_were_deleted_with_changes_tracked_are_gone() -> None:
+    text = '<hp:t>남은 <hp:deleteBegin Id="1"/>지운 <hp:deleteEnd Id="1"/>글</hp:t>'
+    assert parse(documents.hwpx(RUN.format(text)), "x").text == "남은 글\n\n"
+
+
+def test_an_encrypted_hwpx_is_named() -> None:
+    manifest = "<m><file-entry><encryption-data/></file-entry></m>"
+    data = documents.hwpx(RUN.format("<hp:t>x</hp:t>"), {"META-INF/manifest.xml": manifest})
+    assert code_of(data) == "encrypted"
+
+
+def test_hwpx_brings_nothing_from_outside(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("비밀", "utf-8")
+    section = (
+        f'<!DOCTYPE sec [<!ENTITY a SYSTEM "{secret.as_uri()}">]><hs:sec {documents.HP}>'
+        f"{RUN.format('<hp:t>글 &a;</hp:t>')}</hs:sec>"
+    )
+    data = documents.zipped({"mimetype": "application/hwp+zip", "Contents/section0.xml": section})
+    assert "비밀" not in parse(data, "x").text
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_hwp_3_is_read_with_its_table(packed: bool) -> None:
+    sign, behind = documents.hwp3_table([["도시", "인구"], ["부산", "330만"]])
+    before, after = (
+        documents.hwp3_paragraph(documents.hwp3_letters(text))
+        for text in ("똠방각하 韓國의 글 ABC", "끝")
+    )
+    # a sign is four letters wide and what belongs to it stands behind it
+    table = bytearray(documents.hwp3_paragraph(sign))
+    table[-2:] = behind + b"\r\0"
+    parsed = parse(documents.hwp3([before, bytes(table), after], packed, title="옛 문서"), "x.hwp")
+    assert parsed.kind == "hwp"
+    assert parsed.title == "옛 문서"
+    assert parsed.text == (
+        "똠방각하 韓國의 글 ABC\n\n| 도시 | 인구 |\n| --- | --- |\n| 부산 | 330만 |\n\n끝\n\n"
+    )
+
+
+def test_an_hwp_3_that_is_cut_off_says_so() -> None:
+    paragraphs = [
+        documents.hwp3_paragraph(documents.hwp3_letters(f"문단 {number}")) for number in range(3)
+    ]
+    parsed = parse(documents.hwp3(paragraphs)[:-60], "x")
+    assert parsed.text.startswith("문단 0\n\n문단 1\n\n")
+    assert parsed.warnings == ("파일이 중간에서 끊겨 그 뒤는 읽지 못했습니다",)
+
+
+def test_a_password_on_hwp_3_is_named() -> None:
+    data = bytearray(documents.hwp3([]))
+    data[30 + 96] = 1
+    assert code_of(bytes(data)) == "encrypted"

@@ -1,0 +1,106 @@
+"""Word, PowerPoint, Excel: what stands where."""
+
+from itertools import pairwise
+
+import pytest
+
+from dunoe.library.parsing.parse import parse
+from dunoe.library.passage import Place
+from dunoe.library.unreadable import Unreadable
+from tests.library.parsing import documents
+
+
+def test_a_word_document_keeps_its_tables_between_its_paragraphs() -> None:
+    parsed = parse(documents.word(), "여름.docx")
+    assert [(block.kind, block.level) for block in parsed.blocks] == [
+        ("heading", 1), ("paragraph", 0), ("table", 0), ("paragraph", 0), ("heading", 2), ("list", 0),
+    ]  # fmt: skip
+    assert parsed.title == "여름 계획"
+    assert (
+        "표 앞의 문단입니다.\n\n| 도시 | 날짜 |\n| --- | --- |\n| 부산 | 8월 1일 |\n\n표 뒤의"
+        in parsed.text
+    )
+
+
+WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def word_of(body: str, more: dict[str, bytes | str] | None = None) -> bytes:
+    return documents.zipped(
+        {
+            "word/document.xml": f"<w:document {WORD}><w:body>{body}</w:body></w:document>",
+            **(more or {}),
+        }
+    )
+
+
+def test_words_that_were_deleted_with_changes_tracked_are_gone() -> None:
+    body = (
+        "<w:p><w:r><w:t>남은 </w:t></w:r><w:del><w:r><w:delText>지운 </w:delText></w:r></w:del>"
+        "<w:ins><w:r><w:t>넣은 글</w:t></w:r></w:ins></w:p>"
+    )
+    assert parse(word_of(body), "x").text == "남은 넣은 글\n\n"
+
+
+def test_a_footnote_stands_behind_its_paragraph() -> None:
+    body = (
+        '<w:p><w:r><w:t>본문</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r></w:p>'
+        "<w:p><w:r><w:t>다음 문단</w:t></w:r></w:p>"
+    )
+    relations = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship '
+        'Id="a" Type="http://x/relationships/footnotes" Target="footnotes.xml"/></Relationships>'
+    )
+    notes = f'<w:footnotes {WORD}><w:footnote w:id="2"><w:p><w:r><w:t>출처</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    data = word_of(body, {"word/_rels/document.xml.rels": relations, "word/footnotes.xml": notes})
+    parsed = parse(data, "x")
+    assert parsed.text == "본문\n\n[각주] 출처\n\n다음 문단\n\n"
+    assert [block.kind for block in parsed.blocks] == ["paragraph", "note", "paragraph"]
+
+
+def test_a_table_of_one_cell_is_a_frame() -> None:
+    cell = "<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>"
+    inner = "<w:p><w:r><w:t>틀 속의 문단</w:t></w:r></w:p>"
+    assert parse(word_of(cell.format(inner)), "x").text == "틀 속의 문단\n\n"
+
+
+def test_tables_in_tables_end_somewhere() -> None:
+    data = word_of("<w:tbl><w:tr><w:tc>" * 70 + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * 70)
+    with pytest.raises(Unreadable) as raised:
+        parse(data, "x")
+    assert raised.value.code == "empty"
+
+
+def test_slides_know_their_number_and_have_notes() -> None:
+    parsed = parse(documents.slides(), "보고.pptx")
+    assert [(block.kind, block.place.slide) for block in parsed.blocks] == [
+        ("heading", 1), ("paragraph", 1), ("heading", 2), ("table", 2), ("note", 2),
+    ]  # fmt: skip
+    assert "매출이 늘었다\n비용은 줄었다" in parsed.text
+    assert "| 지역 | 매출 |\n| --- | --- |\n| 서울 | 120억 |" in parsed.text
+    assert "[발표자 노트] 서울을 먼저 말한다" in parsed.text
+
+
+def test_a_sheet_knows_its_cells() -> None:
+    parsed = parse(documents.workbook(), "매출.xlsx")
+    table = parsed.blocks[1]
+    assert table.place == Place(cells="매출!B2:D5")
+    assert parsed.text[table.start : table.end] == (
+        "| 품목 | 수량 | 단가 |\n| --- | --- | --- |\n| 품목0 | 0 | 0 |\n| 품목1 | 1 | 1000.5 |\n"
+        "| 품목2 | 2 | 2001 |\n\n"
+    )
+    assert parsed.blocks[-1].place == Place(cells="메모!A1:A1")
+
+
+def test_a_long_sheet_is_cut_between_rows_and_repeats_its_header() -> None:
+    parsed = parse(documents.workbook(rows=200), "매출.xlsx")
+    tables = [block for block in parsed.blocks if block.kind == "table"][:-1]
+    ranges = [str(block.place.cells).partition("!B")[2].split(":D") for block in tables]
+    rows = [(int(first), int(last)) for first, last in ranges]
+    assert rows[0][0] == 2
+    assert rows[-1][1] == 202
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(rows))
+    assert all(
+        parsed.text[block.start :].startswith("| 품목 | 수량 | 단가 |\n") for block in tables
+    )
+    assert all(block.end - block.start < 1000 for block in tables)

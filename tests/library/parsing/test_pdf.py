@@ -1,0 +1,105 @@
+"""PDF: pages, columns, headings, tables, and pages that hold no text."""
+
+import pytest
+
+from dunoe.library.parsing.parse import parse
+from dunoe.library.unreadable import Unreadable
+from tests.library.parsing import documents
+
+BODY = 10.0
+
+
+def column(texts: list[str], x: float, top: float) -> list[tuple[str, float, float, float]]:
+    """Lines of a column, one below the other."""
+    return [(text, x, top - 14 * number, BODY) for number, text in enumerate(texts)]
+
+
+def test_a_page_is_a_place() -> None:
+    parsed = parse(
+        documents.pdf([column(["first page"], 50, 700), column(["second page"], 50, 700)]), "x"
+    )
+    assert parsed.text == "first page\n\nsecond page\n\n"
+    assert [block.place.page for block in parsed.blocks] == [1, 2]
+
+
+def test_lines_of_a_paragraph_are_joined_and_a_hyphen_at_their_end_is_not_kept() -> None:
+    lines = [
+        "The library keeps all of its docu-",
+        "ments in one folder and reads them",
+        "again when they change.",
+    ]
+    parsed = parse(documents.pdf([column(lines, 50, 700)]), "x")
+    assert parsed.text == (
+        "The library keeps all of its documents in one folder and reads them again when they change.\n\n"
+    )
+
+
+def test_larger_letters_are_headings() -> None:
+    page = [
+        ("Chapter one", 50, 760, 20),
+        ("A section", 50, 720, 14),
+        *column(["body text " * 6], 50, 690),
+    ]
+    parsed = parse(documents.pdf([page]), "x")
+    assert [(block.kind, block.level, block.title) for block in parsed.blocks] == [
+        ("heading", 1, "Chapter one"), ("heading", 2, "A section"), ("paragraph", 0, ""),
+    ]  # fmt: skip
+
+
+def test_columns_that_the_file_mixes_are_read_one_after_the_other() -> None:
+    left = column(["left one goes on", "left two goes on", "left three goes on"], 50, 700)
+    right = column(["right one goes on", "right two goes on", "right three goes on"], 320, 700)
+    low = column(["left four after a gap", "left five after a gap"], 50, 600)
+    mixed = [*right[::-1], *low[::-1], *left[::-1]]
+    text = " ".join(parse(documents.pdf([mixed]), "x").text.split())
+    words = [
+        text.index(word)
+        for word in ("left one", "left three", "left four", "right one", "right three")
+    ]
+    assert words == sorted(words)
+
+
+def test_a_ruled_table_is_a_table_where_it_stands() -> None:
+    cells = [
+        ("name", 60, 660, BODY), ("price", 160, 660, BODY),
+        ("tea", 60, 630, BODY), ("3,000", 160, 630, BODY),
+    ]  # fmt: skip
+    page = [("before the table", 50, 720, BODY), *cells, ("after the table", 50, 560, BODY)]
+    parsed = parse(documents.pdf([page], grid=(50, 610, 250, 680, 2, 2)), "x")
+    assert parsed.text == (
+        "before the table\n\n| name | price |\n| --- | --- |\n| tea | 3,000 |\n\nafter the table\n\n"
+    )
+    assert [block.kind for block in parsed.blocks] == ["paragraph", "table", "paragraph"]
+
+
+def test_running_heads_and_page_numbers_are_left_out() -> None:
+    pages = [
+        [("Annual report", 50, 810, BODY), (f"text of page {'abcd'[number]} alone", 50, 600, BODY),
+         (f"- {number + 1} -", 290, 30, BODY)]
+        for number in range(4)
+    ]  # fmt: skip
+    text = parse(documents.pdf(pages), "x").text
+    assert "Annual report" not in text
+    assert "- 3 -" not in text
+    assert text.count("text of page") == 4
+
+
+def test_a_page_without_text_is_named() -> None:
+    data = documents.pdf([column(["words here"], 50, 700), []], grid=(50, 610, 250, 680, 1, 1))
+    assert parse(data, "x").warnings == ("글이 없는 쪽(그림이나 스캔): 2",)
+
+
+def test_a_file_of_pictures_only_is_refused_as_empty() -> None:
+    with pytest.raises(Unreadable) as raised:
+        parse(documents.pdf([[], []], grid=(50, 610, 250, 680, 1, 1)), "x")
+    assert raised.value.code == "empty"
+
+
+def test_a_password_is_named() -> None:
+    data = documents.pdf([column(["secret"], 50, 700)])
+    locked = b"<</Filter/Standard/V 1/R 2/P -4/O<" + b"41" * 32 + b">/U<" + b"42" * 32 + b">>>"
+    ids = b"/ID[<" + b"43" * 16 + b"><" + b"43" * 16 + b">]"
+    data = data.replace(b"trailer\r\n<<", b"trailer\r\n<</Encrypt " + locked + ids)
+    with pytest.raises(Unreadable) as raised:
+        parse(data, "x")
+    assert raised.value.code == "encrypted"

@@ -1,0 +1,249 @@
+"""The processes that read files. A file that hangs, eats memory or crashes its reader costs only itself."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import anyio
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from dunoe.errors import Text, Unavailable
+from dunoe.library.taken import VERSION, Refused, Reply, Taken
+from dunoe.library.unreadable import Unreadable
+from dunoe.library.worker import MIB, framed
+
+LARGEST = 256 * MIB  # bytes of a file
+LARGEST_REPLY = 2**30
+START_S = 60.0  # seconds a process may take until it listens
+RENEWED_AFTER = 2000  # files: what libraries leak is given back
+LOG_LINE = 300  # characters
+
+_REPLY = TypeAdapter(Reply)
+
+
+class Workers:
+    """A pool; use it with `async with`, on the thread of the event loop. Processes start when they are needed.
+
+    count: processes at most. memory: bytes that a file may add to what a process has
+    (half a gigabyte for the morphemes). limit_s: seconds for a file. largest: bytes of one.
+    """
+
+    version = VERSION
+
+    def __init__(self, count: int, memory: int, limit_s: float, largest: int = LARGEST) -> None:
+        self.size = count
+        self._idle = [_Worker(memory, limit_s, largest) for _ in range(count)]
+        self._all = tuple(self._idle)
+        self._free = anyio.Semaphore(count)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            for worker in self._all:
+                await worker.stop()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run now."""
+        return [worker.process.pid for worker in self._all if worker.process is not None]
+
+    async def read(self, path: Path, limit_tokens: int) -> Taken:
+        """A file's passages of at most so many tokens.
+
+        Raises Unreadable; its `code` may be `too_slow`, `too_big`, `crashed` or `vanished`, too. Raises
+        Unavailable when no process starts, which is not the file's fault.
+        """
+        job = {"path": os.fsencode(path).hex(), "name": _name(path.name), "limit": limit_tokens}
+        return await self._do([orjson.dumps(job)])
+
+    async def read_bytes(self, data: bytes, name: str, limit_tokens: int) -> Taken:
+        """The same of bytes that are no file here: an upload, a document of a test set."""
+        job = {"path": None, "name": _name(PurePath(name).name), "limit": limit_tokens}
+        return await self._do([orjson.dumps(job), data])
+
+    async def _do(self, frames: list[bytes]) -> Taken:
+        async with self._free:
+            worker = self._idle.pop()
+            try:
+                reply = await worker.ask(frames)
+                if reply.is_spent or worker.jobs >= RENEWED_AFTER:
+                    await worker.stop()
+            finally:
+                self._idle.append(worker)
+        if reply.taken is not None:
+            return reply.taken
+        raise _refused(reply.refused) if reply.refused else _too_much(worker.memory)
+
+
+class _Worker:
+    """One process: none until it is asked, and none after it failed."""
+
+    def __init__(self, memory: int, limit_s: float, largest: int) -> None:
+        self.memory = memory
+        self.limit_s = limit_s
+        self.largest = largest
+        self.process: asyncio.subprocess.Process | None = None
+        self.jobs = 0
+        self.log: BinaryIO | None = None
+
+    async def ask(self, frames: list[bytes]) -> Reply:
+        """Have a job done. Left early, by an error or by being cancelled, it leaves no process behind."""
+        is_whole = False
+        try:
+            process = self.process or await self._start()
+            self.jobs += 1
+            with anyio.fail_after(self.limit_s):
+                reply = await _exchange(process, frames)
+            is_whole = True
+            return reply
+        except TimeoutError as exc:
+            raise _too_slow(self.limit_s) from exc
+        except (OSError, EOFError, ValidationError) as exc:
+            raise _crashed(await self._reason(exc)) from exc
+        finally:
+            if not is_whole:
+                await self.stop()
+
+    async def stop(self) -> None:
+        """End the process, whatever it does."""
+        process, self.process, self.jobs = self.process, None, 0
+        if process is None:
+            return
+        with anyio.CancelScope(shield=True):
+            if process.returncode is None:
+                process.kill()
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.close()
+            while await process.stdout.read(2**16):
+                continue
+            await process.wait()
+        if self.log is not None:
+            self.log.close()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        log = self.log = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
+        start = {"parent": os.getpid(), "memory": self.memory, "largest": self.largest}
+        try:
+            process = self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # the folder we stand in is no place to import from
+                "-m",
+                "dunoe.library.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent alone
+                limit=2**20,
+            )
+            with anyio.fail_after(START_S):
+                await _send(process, [orjson.dumps(start)])
+                await _receive(process)
+        except (OSError, EOFError) as exc:
+            raise _did_not_start(await self._reason(exc)) from exc
+        return process
+
+    async def _reason(self, exc: Exception) -> str:
+        """How the process ended, and its last words."""
+        process, log = self.process, self.log
+        if process is None or log is None:
+            return str(exc)
+        with anyio.move_on_after(1):  # it closed its pipe: it is about to end, or never will
+            await process.wait()
+        code = process.returncode
+        how = type(exc).__name__ if code is None else f"exit code {code}"
+        if code is not None and code < 0:
+            how = f"killed by {signal.Signals(-code).name}"
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
+        lines = log.read(4096).decode("utf-8", "replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"{how}; {last[:LOG_LINE]}" if last else how
+
+
+async def _exchange(process: asyncio.subprocess.Process, frames: list[bytes]) -> Reply:
+    await _send(process, frames)
+    return _REPLY.validate_json(await _receive(process), strict=True)
+
+
+async def _send(process: asyncio.subprocess.Process, frames: list[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.writelines(map(framed, frames))
+    await process.stdin.drain()
+
+
+async def _receive(process: asyncio.subprocess.Process) -> bytes:
+    """The next frame. Raises EOFError where there is none, or one that is no reply."""
+    assert process.stdout is not None
+    size = int.from_bytes(await process.stdout.readexactly(4), "big")
+    if size > LARGEST_REPLY:
+        raise EOFError(f"a reply of {size} bytes")
+    return await process.stdout.readexactly(size)
+
+
+def _name(name: str) -> str:
+    """A file's name in letters that JSON has; it only tells kinds of text apart, and is a title."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _refused(refused: Refused) -> Unreadable:
+    return Unreadable(Text(*refused.message), Text(*refused.hint), code=refused.code)
+
+
+def _too_much(memory: int) -> Unreadable:
+    mib = memory // MIB
+    return Unreadable(
+        Text(
+            f"읽는 데 메모리가 {mib} MiB보다 많이 듭니다",
+            f"reading this file takes more than {mib} MiB of memory",
+        ),
+        Text("파일을 나누어 넣어 주세요.", "split it into smaller files."),
+        code="too_big",
+    )
+
+
+def _too_slow(limit_s: float) -> Unreadable:
+    return Unreadable(
+        Text(
+            f"{limit_s:g}초 안에 읽지 못한 파일입니다",
+            f"this file was not read within {limit_s:g} s",
+        ),
+        Text("파일을 나누어 넣어 주세요.", "split it into smaller files."),
+        code="too_slow",
+    )
+
+
+def _crashed(reason: str) -> Unreadable:
+    return Unreadable(
+        Text(
+            f"읽던 프로세스가 멈추게 한 파일입니다 ({reason})",
+            f"this file ended the process that read it ({reason})",
+        ),
+        Text("다른 형식으로 저장해 넣어 보세요.", "try it saved as another type."),
+        code="crashed",
+    )
+
+
+def _did_not_start(reason: str) -> Unavailable:
+    return Unavailable(
+        Text(
+            f"파일을 읽는 프로세스가 시작되지 않습니다 ({reason})",
+            f"the process that reads files does not start ({reason})",
+        ),
+        Text(
+            "메모리와 설치 상태를 확인하세요.",
+            "check the memory and the installation.",
+        ),
+        code="worker_did_not_start",
+    )

@@ -1,0 +1,236 @@
+"""Reading files in processes of their own: what is read, and what a bad file costs."""
+
+import hashlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from dunoe.library.unreadable import Unreadable
+from dunoe.library.workers import Workers
+
+MIB = 2**20
+SMALL = b"# Nests\n\nThe wren builds a round nest.\n"
+LONG = b"The wren builds a round nest. " * 400_000  # takes seconds to read
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[Workers]:
+    """One process, patient and with room."""
+    async with Workers(1, 512 * MIB, 120) as pool:
+        yield pool
+
+
+@contextmanager
+def refused(code: str, says: str = "") -> Iterator[None]:
+    """The file is refused for this reason, in both languages."""
+    with pytest.raises(Unreadable) as caught:
+        yield
+    assert caught.value.code == code
+    assert all([*caught.value.message, *caught.value.hint])
+    assert says in caught.value.message.en
+
+
+async def still_reads(pool: Workers) -> bool:
+    """Whether the next file is read as if nothing had been."""
+    return (await pool.read_bytes(SMALL, "nests.md", 100)).parsed.title == "Nests"
+
+
+async def test_a_file_is_read_with_its_digest_its_passages_and_their_terms(
+    workers: Workers, tmp_path: Path
+) -> None:
+    text = (
+        "---\ntags: [새]\n---\n# 둥지\n\n굴뚝새는 둥근 둥지를 짓는다.\n\n" + "알을 낳는다. " * 200
+    )
+    file = tmp_path / "둥지.md"
+    file.write_text(text, "utf-8")
+    taken = await workers.read(file, 100)
+    assert taken.digest == hashlib.sha256(text.encode()).hexdigest()
+    assert (taken.size, taken.mtime_ns) == (len(text.encode()), file.stat().st_mtime_ns)
+    assert (taken.parsed.kind, taken.parsed.title, taken.parsed.tags) == (
+        "markdown",
+        "둥지",
+        ("새",),
+    )
+    assert "".join(passage.text for passage in taken.passages) == text
+    assert len(taken.passages) > 1
+    assert all(vector.indices for vector in taken.sparse)
+    assert len(taken.sparse) == len(taken.passages)
+
+
+async def test_bytes_are_read_as_a_file_is(workers: Workers, tmp_path: Path) -> None:
+    file = tmp_path / "nests.md"
+    file.write_bytes(SMALL)
+    of_file, of_bytes = (
+        await workers.read(file, 100),
+        await workers.read_bytes(SMALL, "nests.md", 100),
+    )
+    assert (of_file.digest, of_file.passages, of_file.sparse) == (
+        of_bytes.digest,
+        of_bytes.passages,
+        of_bytes.sparse,
+    )
+
+
+async def test_one_process_reads_many_files(workers: Workers) -> None:
+    pids = []
+    for _ in range(3):
+        assert await still_reads(workers)
+        pids += workers.pids
+    assert len(set(pids)) == 1
+
+
+async def test_several_files_are_read_at_once_by_as_many_processes_and_no_more() -> None:
+    async with Workers(2, 512 * MIB, 120) as pool, anyio.create_task_group() as readers:
+        for _ in range(6):
+            readers.start_soon(still_reads, pool)
+        await anyio.wait_all_tasks_blocked()
+        assert len(pool.pids) <= 2
+
+
+async def test_a_broken_file_says_why_and_the_next_one_is_read(workers: Workers) -> None:
+    with refused("unsupported"):
+        await workers.read_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100), "nests.md", 100)
+    before = workers.pids
+    assert await still_reads(workers)
+    assert workers.pids == before
+
+
+async def test_a_file_that_takes_too_long_ends_its_process() -> None:
+    async with Workers(1, 512 * MIB, 0.01) as impatient:
+        with refused("too_slow"):
+            await impatient.read_bytes(LONG, "nests.txt", 100)
+        assert impatient.pids == []
+
+
+async def test_a_file_that_needs_too_much_memory_is_refused_and_the_next_one_is_read() -> None:
+    async with Workers(1, 24 * MIB, 120) as narrow:
+        with refused("too_big"):
+            await narrow.read_bytes(LONG, "nests.txt", 100)
+        assert await still_reads(narrow)
+
+
+async def test_a_document_that_grows_when_unpacked_is_refused(
+    workers: Workers, tmp_path: Path
+) -> None:
+    bomb = tmp_path / "bomb.docx"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        with archive.open("word/document.xml", "w", force_zip64=True) as member:
+            for _ in range(300):
+                member.write(bytes(2 * MIB))
+    assert bomb.stat().st_size < 4 * MIB
+    with refused("too_big"):
+        await workers.read(bomb, 100)
+    assert await still_reads(workers)
+
+
+async def test_a_file_over_the_limit_is_not_read_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "huge.txt"
+    file.touch()
+    os.truncate(file, 2**40)
+    async with Workers(1, 512 * MIB, 120, largest=MIB) as pool:
+        with refused("too_big"):
+            await pool.read(file, 100)
+
+
+async def test_a_process_that_is_killed_costs_one_file(workers: Workers) -> None:
+    assert await still_reads(workers)
+    (pid,) = workers.pids
+    async with anyio.create_task_group() as others:
+
+        async def read() -> None:
+            with refused("crashed", "SIGKILL"):
+                await workers.read_bytes(LONG, "nests.txt", 100)
+
+        others.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        os.kill(pid, signal.SIGKILL)
+    assert await still_reads(workers)
+    assert workers.pids != [pid]
+
+
+async def test_a_reader_who_gives_up_leaves_nothing_behind(workers: Workers) -> None:
+    assert await still_reads(workers)
+    (pid,) = workers.pids
+    async with anyio.create_task_group() as others:
+        others.start_soon(workers.read_bytes, LONG, "nests.txt", 100)
+        await anyio.wait_all_tasks_blocked()
+        others.cancel_scope.cancel()
+    assert workers.pids == []
+    assert not is_alive(pid)
+    assert await still_reads(workers)
+
+
+async def test_files_that_are_none_or_may_not_be_read_are_named(
+    workers: Workers, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with refused("vanished"):
+        await workers.read(tmp_path / "gone.md", 100)
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with refused("unsupported"):
+            await workers.read(path, 100)
+
+
+async def test_a_file_whose_name_is_no_text_is_read(workers: Workers, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"\xb5\xd5\xc1\xf6.txt")
+    file.write_bytes(SMALL)
+    assert (await workers.read(file, 100)).size == len(SMALL)
+
+
+async def test_nothing_runs_after_the_end() -> None:
+    async with Workers(1, 512 * MIB, 120) as pool:
+        assert await still_reads(pool)
+        (pid,) = pool.pids
+    assert not is_alive(pid)
+
+
+PARENT = """
+import anyio, sys
+from dunoe.library.workers import Workers
+
+async def main(text):
+    async with Workers(1, 512 * 2**20, 120) as pool, anyio.create_task_group() as others:
+        await pool.read_bytes(b"x", "x.txt", 100)
+        if text:
+            others.start_soon(pool.read_bytes, text, "x.txt", 100)
+            await anyio.wait_all_tasks_blocked()
+        print(pool.pids[0], flush=True)
+        await anyio.sleep_forever()
+
+anyio.run(main, b"The wren builds a nest. " * int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("times", [0, 400_000], ids=["idle", "busy"])
+def test_a_process_ends_with_its_parent(times: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(times)], stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        child = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+        try:
+            assert select.select([child], [], [], 30)[0]
+        finally:
+            os.close(child)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process still runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

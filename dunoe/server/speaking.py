@@ -93,7 +93,8 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
 
 async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
     begin = reply.start()  # before any piece: some dialects number their events
-    asked.beside.start(_ping(asked, reply, begin))
+    ping_s = asked.brain.settings.server.ping_s
+    asked.beside.later(ping_s, lambda: _ping(asked, reply, begin))
     heard = _ear(asked, model)
     async with slot(asked, model) as engine, aclosing(_in_turn(engine, model, asks)) as batches:
         async for batch in batches:

@@ -37,6 +37,7 @@ LANGUAGES = {
 ENDINGS = {f".{ending}": name for name, all_of in LANGUAGES.items() for ending in all_of.split()}
 NAMES = {".bashrc": "shell", ".bash_profile": "shell", ".profile": "shell", ".zshrc": "shell"}
 
+NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # What closes a definition around the last one in it.
 CLOSING = re.compile(r"[\s})\];,]*")
 # What may stand behind a definition in its last line; empty lines go with what is above them.
@@ -111,12 +112,12 @@ def _blocks(text: str, cuts: Sequence[Cut]) -> Iterator[Block]:
 
 
 def _definitions(text: str, grammar: Grammar) -> list[Cut]:
-    source = text.encode()
+    # One letter, one byte: its offsets are ours, and a grammar that knows no Hangul reads names in it.
+    source = NOT_ASCII.sub(lambda match: "x" * len(match[0]), text).encode()
     tree = tree_sitter.Parser(_language(grammar)).parse(source)
-    nodes = list(_outermost(tree, grammar))
-    at = _characters(source, text, [edge for node in nodes for edge in node.byte_range])
     found = [
-        Definition(at[node.start_byte], at[node.end_byte], grammar.name_of(node)) for node in nodes
+        Definition(node.start_byte, node.end_byte, grammar.name_of(node, text))
+        for node in _outermost(tree, grammar)
     ]
     return list(_cuts(text, _fitted(text, found, grammar.leading)))
 
@@ -140,18 +141,6 @@ def _outermost(tree: tree_sitter.Tree, grammar: Grammar) -> Iterator[tree_sitter
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return
-
-
-def _characters(source: bytes, text: str, edges: list[int]) -> dict[int, int]:
-    """Character offsets of byte offsets."""
-    if len(source) == len(text):
-        return {edge: edge for edge in edges}
-    at: dict[int, int] = {}
-    byte = character = 0
-    for edge in sorted(set(edges)):
-        character += len(source[byte:edge].decode("utf-8", "replace"))
-        at[edge], byte = character, edge
-    return at
 
 
 def _fitted(text: str, found: list[Definition], leading: tuple[str, ...]) -> list[Definition]:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import tree_sitter
 
-NAME_FIELDS = ("name", "left", "key", "property")
+OTHER_NAMES = ("left", "key", "property")  # fields that hold the name where `name` does not
+SQL_NAMES = ("object_reference", "identifier")
+RECEIVER = re.compile(r"\*?\s*(\w+)(?:\[[^\]]*\])?\s*\)$")
+LONGEST_NAME = 400  # characters
 DEEPEST_DECLARATOR = 20  # `int (*(*f)(void))[3]` goes three deep
 
 C_COMMENTS = ("//", "/*", "* ", "*/", "*\t")
@@ -60,25 +63,25 @@ class Grammar:
             return value is not None and value.type in FUNCTIONS
         return True
 
-    def name_of(self, node: tree_sitter.Node) -> str:
-        """What a reader calls this definition."""
-        return " ".join(_name(node).split())
+    @staticmethod
+    def name_of(node: tree_sitter.Node, text: str) -> str:
+        """What a reader calls this definition. text: the file, a letter for each byte that the tree knows."""
+        return " ".join(_name(node, text).split())
 
 
-def _name(node: tree_sitter.Node) -> str:
+def _name(node: tree_sitter.Node, text: str) -> str:
+    name = _field(node, "name", text)
     if node.type == "impl_item":
-        trait, of = _field(node, "trait"), _field(node, "type")
+        trait, of = _field(node, "trait", text), _field(node, "type", text)
         return f"{trait} for {of}" if trait else of
-    if node.type == "method_declaration" and (receiver := _field(node, "receiver")):
-        owner = re.search(r"\*?\s*(\w+)(?:\[[^\]]*\])?\s*\)$", receiver)
-        return f"{owner[1]}.{_field(node, 'name')}" if owner else _field(node, "name")
-    for field in NAME_FIELDS:
-        if name := _field(node, field):
-            return name
-    return _declared(node) or _referred(node)
+    if node.type == "method_declaration" and (receiver := _field(node, "receiver", text)):
+        owner = RECEIVER.search(receiver)
+        return f"{owner[1]}.{name}" if owner else name
+    others = (_field(node, field, text) for field in OTHER_NAMES)
+    return name or next(filter(None, others), "") or _declared(node, text) or _made(node, text)
 
 
-def _declared(node: tree_sitter.Node) -> str:
+def _declared(node: tree_sitter.Node, text: str) -> str:
     """The name in a declarator of C: the pointers and parameters around it left out."""
     inner = node.child_by_field_name("declarator")
     for _ in range(DEEPEST_DECLARATOR):
@@ -88,26 +91,24 @@ def _declared(node: tree_sitter.Node) -> str:
         if deeper is None and inner.type in ("reference_declarator", "parenthesized_declarator"):
             deeper = inner.named_child(0) if inner.named_child_count else None
         if deeper is None:
-            return _text(inner)
+            return _words(inner, text)
         inner = deeper
     return ""
 
 
-def _referred(node: tree_sitter.Node) -> str:
+def _made(node: tree_sitter.Node, text: str) -> str:
     """The table, view or function that a statement of SQL makes."""
-    for child in node.named_children[:12]:
-        if child.type in ("object_reference", "identifier"):
-            return _text(child)
-    return ""
+    names = (child for child in node.named_children[:12] if child.type in SQL_NAMES)
+    return next((_words(child, text) for child in names), "")
 
 
-def _field(node: tree_sitter.Node, name: str) -> str:
+def _field(node: tree_sitter.Node, name: str, text: str) -> str:
     child = node.child_by_field_name(name)
-    return _text(child) if child is not None else ""
+    return _words(child, text) if child is not None else ""
 
 
-def _text(node: tree_sitter.Node) -> str:
-    return (node.text or b"")[:400].decode("utf-8", "ignore")
+def _words(node: tree_sitter.Node, text: str) -> str:
+    return text[node.start_byte : min(node.end_byte, node.start_byte + LONGEST_NAME)]
 
 
 GRAMMARS = {

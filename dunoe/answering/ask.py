@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
@@ -134,7 +134,7 @@ class Answerer:
         self, draft: _Draft, finding: Finding, model: Model | None, command: str
     ) -> AsyncGenerator[Event, None]:
         """The whole answer where no model is asked: nothing relevant, or no model. Else nothing."""
-        is_refusal = not finding.candidates or not is_relevant(finding.evidence)
+        is_refusal = not finding.candidates or not is_relevant(finding.features)
         if not is_refusal and model is not None:
             return
         packed = await _packed(finding.candidates)
@@ -246,17 +246,7 @@ async def _packed(candidates: Sequence[Candidate]) -> Packed:
     async def free(texts: list[str]) -> list[int]:
         return [0] * len(texts)
 
-    alone = [
-        Candidate(
-            one.document,
-            one.file,
-            one.title,
-            one.score,
-            one.position,
-            [leaf for leaf in one.leaves if leaf.section == one.leaf.section],
-        )
-        for one in candidates
-    ]
+    alone = [replace(one, leaves=one.section) for one in candidates]
     return await pack(alone, 1_000_000, free)
 
 

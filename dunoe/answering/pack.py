@@ -1,7 +1,7 @@
 """What a model gets to read: the best passages whole, with what stands around them, inside an exact budget."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from dunoe.answering.source import Part, Source
 
@@ -39,6 +39,11 @@ class Candidate:
         """The passage itself."""
         return next(leaf for leaf in self.leaves if leaf.position == self.position)
 
+    @property
+    def section(self) -> list[Leaf]:
+        """Its section."""
+        return [leaf for leaf in self.leaves if leaf.section == self.leaf.section]
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:
@@ -49,19 +54,24 @@ class Packed:
     tokens: int
 
 
-@dataclass(slots=True)
 class _Bag:
-    """What was taken so far: positions by document."""
+    """What was taken so far, and what everything costs."""
 
-    room: int
-    costs: dict[str, int]
-    taken: dict[str, dict[int, Leaf]] = field(default_factory=dict)
+    def __init__(self, room: int, count: Count) -> None:
+        self.room, self._count = room, count
+        self._costs: dict[str, int] = {}
+        self.taken: dict[str, dict[int, Leaf]] = {}
+
+    async def weigh(self, leaves: Iterable[Leaf]) -> None:
+        """Learn what these cost, all at once."""
+        new = {one.part.id: one.part.text for one in leaves if one.part.id not in self._costs}
+        self._costs |= dict(zip(new, await self._count(list(new.values())), strict=True))
 
     def take(self, document: str, leaves: Sequence[Leaf], frame: int = 0) -> bool:
         """Take what is not taken yet, all or nothing."""
         has = self.taken.get(document, {})
         new = [leaf for leaf in leaves if leaf.position not in has]
-        cost = sum(self.costs[leaf.part.id] for leaf in new) + (frame if new else 0)
+        cost = sum(self._costs[leaf.part.id] for leaf in new) + (frame if new else 0)
         if cost > self.room:
             return False
         self.room -= cost
@@ -76,41 +86,35 @@ async def pack(candidates: Sequence[Candidate], room: int, count: Count) -> Pack
     neighbours of what was taken, for as long as there is room.
     """
     room = min(room, READING)
-    bag = _Bag(room, await _costs(candidates, count))
+    bag = _Bag(room, count)
+    await bag.weigh(leaf for one in candidates for leaf in one.section)
     dropped = []
     for one in candidates:
-        section = [leaf for leaf in one.leaves if leaf.section == one.leaf.section]
-        if not (
-            bag.take(one.document, section, FRAME) or bag.take(one.document, [one.leaf], FRAME)
-        ):
+        whole = bag.take(one.document, one.section, FRAME)
+        if not whole and not bag.take(one.document, [one.leaf], FRAME):
             dropped.append(one)
     kept = [one for one in candidates if one not in dropped]
-    _grow(kept, bag)
+    growing = kept
+    while growing:
+        frontier = [(one, _beside(one, bag)) for one in growing]
+        await bag.weigh(leaf for _, leaves in frontier for leaf in leaves)
+        growing = [one for one, leaves in frontier if _takes(bag, one, leaves)]
     return Packed(_sources(kept, bag), dropped, room - bag.room)
 
 
-async def _costs(candidates: Sequence[Candidate], count: Count) -> dict[str, int]:
-    parts = {leaf.part.id: leaf.part.text for one in candidates for leaf in one.leaves}
-    counts = await count(list(parts.values()))
-    return dict(zip(parts, counts, strict=True))
-
-
-def _grow(candidates: Sequence[Candidate], bag: _Bag) -> None:
-    """Add the passage after and the one before each source in turn, until nothing more fits."""
-    growing = list(candidates)
-    while growing:
-        growing = [one for one in growing if _widen(one, bag)]
-
-
-def _widen(one: Candidate, bag: _Bag) -> bool:
+def _beside(one: Candidate, bag: _Bag) -> list[Leaf]:
+    """The passage after a source and the one before it."""
     has = bag.taken[one.document]
     after = before = one.position
     while after in has:
         after += 1
     while before in has:
         before -= 1
-    wanted = [leaf for leaf in one.leaves if leaf.position in (after, before)]
-    return any([bag.take(one.document, [leaf]) for leaf in wanted])  # both, not the first that fits
+    return [leaf for leaf in one.leaves if leaf.position in (after, before)]
+
+
+def _takes(bag: _Bag, one: Candidate, leaves: Sequence[Leaf]) -> bool:
+    return any([bag.take(one.document, [leaf]) for leaf in leaves])  # both, not the first that fits
 
 
 def _sources(candidates: Sequence[Candidate], bag: _Bag) -> list[Source]:

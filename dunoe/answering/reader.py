@@ -1,32 +1,106 @@
-"""What answering needs of a library: passages found for a question, and what stands around them."""
+"""The library as answering reads it: what a question finds, with what stands around it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import PurePath
 
-from dunoe.answering.pack import Candidate
+from anyio.to_thread import run_sync
+
+from dunoe.answering.pack import Candidate, Leaf
 from dunoe.answering.question import Question
-from dunoe.answering.refusal import Evidence
+from dunoe.answering.source import Part
 from dunoe.errors import Text
+from dunoe.library.passage import Place
+from dunoe.library.search import Features, Hit, Results, Search, Wish
+from dunoe.store.documents import DocumentRow, Documents, PassageRow
+
+AROUND = 8  # passages before and after a found one that a source may grow into
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a search brought.
 
-    candidates: best first, each with its section and what stands around it. evidence: how sure the search is of the
+    candidates: best first, each with its section and what stands around it. features: how sure the search is of the
     first. is_empty: there is nothing in the library at all. modes: what the search really did.
     """
 
     candidates: Sequence[Candidate]
-    evidence: Evidence
+    features: Features
     is_empty: bool = False
     modes: tuple[str, ...] = ()
     warnings: tuple[Text, ...] = ()
 
 
-class Reader(Protocol):
-    """A library, as answering reads it."""
+class Reader:
+    """Finds and reads."""
+
+    def __init__(self, search: Search, documents: Documents) -> None:
+        self._search, self._documents = search, documents
 
     async def find(self, question: Question, texts: Sequence[str]) -> Finding:
         """The passages for a question; texts: what to search, the question itself or what it was made into."""
+        every = [await self._search.find(_wish(question, text)) for text in texts]
+        hits = _merged(every, question.top_k)
+        candidates = await run_sync(self._candidates, hits)
+        is_empty = not hits and not (await run_sync(self._documents.counts)).documents
+        first = every[0]
+        return Finding(candidates, first.features, is_empty, first.modes, first.warnings)
+
+    def _candidates(self, hits: Sequence[Hit]) -> list[Candidate]:
+        return [
+            Candidate(
+                document=hit.document.id,
+                file=file_of(hit.document),
+                title=hit.document.title,
+                score=hit.score,
+                position=hit.passage.position,
+                leaves=self._leaves(hit.passage),
+            )
+            for hit in hits
+        ]
+
+    def _leaves(self, passage: PassageRow) -> list[Leaf]:
+        around = self._documents.neighbours(passage.id, before=AROUND, after=AROUND)
+        section = self._documents.section(passage.document, passage.section)
+        rows = {row.position: row for row in (*around, *section)}
+        return [_leaf(rows[position]) for position in sorted(rows)]
+
+
+def file_of(document: DocumentRow) -> str:
+    """A document's file as a person knows it: from the name of its library folder down."""
+    folder = PurePath(document.folder)
+    path = PurePath(document.path)
+    return str(path.relative_to(folder.parent)) if path.is_relative_to(folder.parent) else str(path)
+
+
+def place_of(passage: PassageRow) -> Place:
+    """Where a passage stands."""
+    return Place(**passage.place)
+
+
+def _wish(question: Question, text: str) -> Wish:
+    return Wish(
+        question=text,
+        wanted=question.wanted,
+        mode=question.mode,
+        top_k=question.top_k,
+        use_reranking=question.use_reranking,
+    )
+
+
+def _merged(every: Sequence[Results], top_k: int) -> list[Hit]:
+    """The best of each search in turn, each passage once."""
+    if len(every) == 1:
+        return list(every[0].hits)
+    hits: dict[str, Hit] = {}
+    for place in range(top_k):
+        for results in every:
+            if place < len(results.hits):
+                hits.setdefault(results.hits[place].passage.id, results.hits[place])
+    return sorted(list(hits.values())[:top_k], key=lambda hit: -hit.score)
+
+
+def _leaf(row: PassageRow) -> Leaf:
+    part = Part(row.id, row.start, row.end, row.text, row.headings, place_of(row))
+    return Leaf(row.position, row.section, part)

@@ -2,38 +2,25 @@
 
 import math
 import tomllib
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a search knows of its best passage; None where that leg did not run.
-
-    coverage: share of the question's term weight that stands in it, 0 to 1. margin: by how much its lexical score
-    leads the next document's, 0 to 1. cosine: of the embeddings. rerank: the reranker's score.
-    """
-
-    coverage: float | None = None
-    margin: float | None = None
-    cosine: float | None = None
-    rerank: float | None = None
+from dunoe.library.search import Features
 
 
-def is_relevant(evidence: Evidence) -> bool:
+def is_relevant(features: Features) -> bool:
     """True when the best passage is more probably about the question than not.
 
     The thresholds are data, measured by `python -m bench.answering`; nothing found is never relevant.
     """
-    if evidence == Evidence():
+    if features == Features():
         return False
-    return relevance(evidence) >= 0.5
+    return relevance(features) >= 0.5
 
 
-def relevance(evidence: Evidence) -> float:
+def relevance(features: Features) -> float:
     """How probable that is, 0 to 1: a logistic function of what is known."""
-    known = {name: getattr(evidence, name) for name in Evidence.__slots__}
+    known = {name: getattr(features, name) for name in Features.__slots__}
     measured = {name: value for name, value in known.items() if value is not None}
     weights = _weights().get("+".join(measured))
     if weights is None:  # a mix that was not measured: one leg alone decides, the surest that was

@@ -6,7 +6,7 @@ from typing import Literal
 from dunoe.engines.request import Json
 from dunoe.errors import Language, Problem, RetryLater, TooSlow, WrongMethod
 
-Dialect = Literal["openai", "ollama", "anthropic"]
+Dialect = Literal["openai", "ollama", "anthropic", "ask"]
 
 _ANTHROPIC = {
     400: "invalid_request_error",
@@ -25,6 +25,8 @@ def body(problem: Problem, dialect: Dialect, language: Language) -> Json:
     message, hint = problem.message.in_(language), problem.hint.in_(language)
     if dialect == "ollama":
         return {"error": f"{message}\n{hint}" if hint else message}
+    if dialect == "ask":
+        return _ask(problem, message, hint)
     if dialect == "anthropic":
         kind = _ANTHROPIC.get(problem.status, "api_error")
         return {"type": "error", "error": {"type": kind, "message": f"{message}\n{hint}".strip()}}
@@ -38,6 +40,20 @@ def body(problem: Problem, dialect: Dialect, language: Language) -> Json:
     if problem.upstream is not None:
         error["upstream"] = problem.upstream
     return {"error": error}
+
+
+def _ask(problem: Problem, message: str, hint: str) -> Json:
+    """`detail` is FastAPI's form; the rest is for the client of /api/ask, which never looks at the status."""
+    return {
+        "detail": message,
+        "hint": hint,
+        "code": problem.code,
+        "answer": "",
+        "context": [],
+        "sources": [],
+        "model_used": None,
+        "error": f"{message}\n{hint}".strip(),
+    }
 
 
 def headers(problem: Problem) -> list[tuple[bytes, bytes]]:

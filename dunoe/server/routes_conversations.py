@@ -1,0 +1,206 @@
+"""Conversations: kept, listed, searched, taken along, deleted. Every key sees its own."""
+
+import re
+from functools import partial
+from typing import Literal
+
+from anyio.to_thread import run_sync
+from pydantic import Field
+
+from dunoe.engines.request import Json
+from dunoe.errors import BadRequest, NotFound, Text
+from dunoe.server.body import Body
+from dunoe.server.endpoint import Asked, Route
+from dunoe.server.query import read, segment
+from dunoe.store.conversations import NOBODY, Turn, as_json, as_markdown
+
+_MOST = 2**53  # the largest number that JSON's readers agree on
+
+
+class TurnBody(Body):
+    """POST /api/conversations."""
+
+    question: str
+    answer: str
+    sources: list[Json] | None = None
+    model_used: str | None = None
+    session_id: str | None = Field(None, max_length=200)
+    metadata: Json | None = Field(None, description="taken and not kept")
+
+
+class ListQuery(Body):
+    """GET /api/conversations."""
+
+    session_id: str | None = None
+    limit: int = Field(50, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=_MOST)
+
+
+class SearchQuery(Body):
+    """GET /api/conversations/search."""
+
+    q: str
+    limit: int = Field(20, ge=1, le=100)
+    offset: int = Field(0, ge=0, le=_MOST)
+
+
+class ExportQuery(Body):
+    """GET /api/conversations/export."""
+
+    session_id: str
+    format: Literal["markdown", "json"] = "markdown"
+
+
+class SessionQuery(Body):
+    """DELETE /api/conversations."""
+
+    session_id: str
+
+
+def owner(asked: Asked) -> str:
+    """Whose conversations this caller sees."""
+    return NOBODY if asked.call.key is None else asked.call.key.id
+
+
+def turn_json(turn: Turn) -> Json:
+    """A turn as this dialect gives it."""
+    return {
+        "id": turn.id,
+        "question": turn.question,
+        "answer": turn.answer,
+        "sources": list(turn.sources),
+        "model_used": turn.model_used,
+        "session_id": turn.session_id,
+        "title": turn.title,
+        "created_at": turn.created_at.isoformat(),
+    }
+
+
+async def save(asked: Asked) -> None:
+    """POST /api/conversations."""
+    body: TurnBody = asked.body
+    turn = await run_sync(
+        partial(
+            asked.brain.store.conversations.save,
+            owner(asked),
+            body.question,
+            body.answer,
+            session_id=body.session_id,
+            sources=body.sources or (),
+            model_used=body.model_used,
+        )
+    )
+    await asked.wire.json(turn_json(turn))
+
+
+async def listed(asked: Asked) -> None:
+    """GET /api/conversations: newest first."""
+    query = read(asked.scope, ListQuery)
+    recent = asked.brain.store.conversations.recent
+    turns = await run_sync(
+        partial(
+            recent,
+            owner(asked),
+            session_id=query.session_id,
+            limit=query.limit,
+            offset=query.offset,
+        )
+    )
+    await asked.wire.json([turn_json(turn) for turn in turns])
+
+
+async def search(asked: Asked) -> None:
+    """GET /api/conversations/search."""
+    query = read(asked.scope, SearchQuery)
+    found = asked.brain.store.conversations.search
+    turns, total = await run_sync(
+        partial(found, owner(asked), query.q, limit=query.limit, offset=query.offset)
+    )
+    await asked.wire.json(
+        {
+            "results": [turn_json(turn) for turn in turns],
+            "total_count": total,
+            "offset": query.offset,
+            "limit": query.limit,
+        }
+    )
+
+
+async def sessions(asked: Asked) -> None:
+    """GET /api/conversations/sessions: the one that was used last first."""
+    query = read(asked.scope, ListQuery)
+    every = asked.brain.store.conversations.sessions
+    rows = await run_sync(partial(every, owner(asked), limit=query.limit, offset=query.offset))
+    await asked.wire.json(
+        [
+            {
+                "session_id": row.session_id,
+                "title": row.title,
+                "turns": row.turns,
+                "updated_at": row.last.isoformat(),
+            }
+            for row in rows
+        ]
+    )
+
+
+async def export(asked: Asked) -> None:
+    """GET /api/conversations/export: a session as a file."""
+    query = read(asked.scope, ExportQuery)
+    turns = await run_sync(asked.brain.store.conversations.turns, owner(asked), query.session_id)
+    is_json = query.format == "json"
+    text = as_json(turns) if is_json else as_markdown(turns)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", query.session_id)[:60] or "conversation"
+    suffix = "json" if is_json else "md"
+    await asked.wire.whole(
+        text.encode(),
+        "application/json" if is_json else "text/markdown; charset=utf-8",
+        more=[(b"content-disposition", f'attachment; filename="{name}.{suffix}"'.encode())],
+    )
+
+
+async def forget_session(asked: Asked) -> None:
+    """DELETE /api/conversations: a whole session."""
+    query = read(asked.scope, SessionQuery)
+    conversations = asked.brain.store.conversations
+    await run_sync(conversations.delete_session, owner(asked), query.session_id)
+    await asked.wire.json({"message": "대화가 삭제되었습니다"})
+
+
+async def one(asked: Asked) -> None:
+    """GET /api/conversations/{id}."""
+    conversations = asked.brain.store.conversations
+    turn = await run_sync(conversations.turn, owner(asked), _number(asked))
+    await asked.wire.json(turn_json(turn))
+
+
+async def forget(asked: Asked) -> None:
+    """DELETE /api/conversations/{id}."""
+    await run_sync(asked.brain.store.conversations.delete, owner(asked), _number(asked))
+    await asked.wire.json({"message": "대화 기록이 삭제되었습니다"})
+
+
+def _number(asked: Asked) -> int:
+    said = segment(asked.scope)
+    if said.isascii() and said.isdecimal() and int(said) < _MOST:
+        return int(said)
+    if said.isprintable() and len(said) < 100:
+        raise BadRequest(
+            Text(f"대화 번호가 아닙니다: {said}", f"not the number of a turn: {said}"),
+            Text("목록의 id를 쓰세요.", "use an id of the list."),
+            param="id",
+        )
+    raise NotFound(Text("그런 대화가 없습니다", "there is no such turn"))
+
+
+_PATH = "/api/conversations"
+ROUTES = [
+    Route("POST", _PATH, save, "ask", "library", "대화 저장 · keep a turn", TurnBody),
+    Route("GET", _PATH, listed, "ask", "library", "대화 목록 · turns"),
+    Route("DELETE", _PATH, forget_session, "ask", "library", "세션 삭제 · forget a session"),
+    Route("GET", f"{_PATH}/search", search, "ask", "library", "대화 검색 · search turns"),
+    Route("GET", f"{_PATH}/sessions", sessions, "ask", "library", "세션 목록 · sessions"),
+    Route("GET", f"{_PATH}/export", export, "ask", "library", "내보내기 · export"),
+    Route("GET", f"{_PATH}/{{name}}", one, "ask", "library", "대화 하나 · one turn"),
+    Route("DELETE", f"{_PATH}/{{name}}", forget, "ask", "library", "대화 삭제 · forget a turn"),
+]

@@ -8,7 +8,11 @@ from typing import Self
 from sqlalchemy import bindparam, text
 
 from dunoe.errors import Misconfigured, Problem
+from dunoe.store.collections import Collections, Folders
+from dunoe.store.conversations import Conversations
 from dunoe.store.database import UNUSABLE, Database
+from dunoe.store.documents import Documents
+from dunoe.store.intake import Intake
 from dunoe.store.keys import Keys
 from dunoe.store.ring import KeyRing
 from dunoe.store.schema import bring_up
@@ -21,13 +25,18 @@ _BEAT = text(
 
 
 class Store:
-    """Keys, the ring that the server asks, and the book of usage. Close it, or use `with`."""
+    """Keys and their usage, the catalogue of documents, conversations. Close it, or use `with`."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.keys = Keys(database)
         self.ring = KeyRing(self.keys)
         self.usage = UsageBook(database)
+        self.documents = Documents(database)
+        self.intake = Intake(database)
+        self.collections = Collections(database)
+        self.folders = Folders(database)
+        self.conversations = Conversations(database)
 
     async def check_writes(self) -> None:
         """Write one row for real; raise `Unavailable` when the database does not take it."""

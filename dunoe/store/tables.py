@@ -10,12 +10,15 @@ from sqlalchemy import (
     Date,
     DateTime,
     Dialect,
+    ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     Named,
     String,
     Table,
+    Text,
     TypedColumns,
     TypeDecorator,
 )
@@ -40,6 +43,9 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_UUID = String(36)
 
 
 class KeyColumns(TypedColumns):
@@ -76,7 +82,123 @@ class HeartbeatColumns(TypedColumns):
     at: Named[datetime] = Column(UtcTime)
 
 
+class DocumentColumns(TypedColumns):
+    """One file. `gone_at`: it is not there any more; the row waits a while with id and labels, without passages."""
+
+    id = Column(_UUID, primary_key=True)
+    path: Named[str] = Column(Text, unique=True)
+    folder: Named[str] = Column(Text)
+    name: Named[str] = Column(Text)
+    kind: Named[str] = Column(String)
+    size: Named[int] = Column(BigInteger)
+    mtime_ns: Named[int] = Column(BigInteger)
+    digest: Named[str] = Column(String)
+    parser: Named[str] = Column(String)
+    title: Named[str] = Column(Text)
+    tags: Named[Any] = Column(JSON, nullable=False)  # Any: JSON, a list of strings
+    project: Named[str] = Column(String)
+    type: Named[str] = Column(String)
+    status: Named[str] = Column(String)
+    date: Named[str] = Column(String)
+    warnings: Named[Any] = Column(JSON, nullable=False)  # Any: JSON, a list of strings
+    taken_at: Named[datetime] = Column(UtcTime)
+    gone_at: Named[datetime | None] = Column(UtcTime)
+
+
+class PassageColumns(TypedColumns):
+    """A piece of a document's text; all of them, by position, are the text."""
+
+    id = Column(_UUID, primary_key=True)
+    document: Named[str] = Column(_UUID, ForeignKey("dunoe_documents.id", ondelete="CASCADE"))
+    position: Named[int] = Column(Integer)
+    start: Named[int] = Column(Integer)
+    end: Named[int] = Column(Integer)
+    section: Named[int] = Column(Integer)
+    headings: Named[Any] = Column(JSON, nullable=False)  # Any: JSON, a list of strings
+    place: Named[Any] = Column(JSON, nullable=False)  # Any: JSON, the set fields of a Place
+    text: Named[str] = Column(Text)
+
+
+class LabelColumns(TypedColumns):
+    """A label that a person gave to a document. They survive edits and renames, as the document's id does."""
+
+    document = Column(_UUID, ForeignKey("dunoe_documents.id", ondelete="CASCADE"), primary_key=True)
+    label = Column(String, primary_key=True)
+
+
+class FailureColumns(TypedColumns):
+    """A file that could not be taken in, and why."""
+
+    path = Column(Text, primary_key=True)
+    folder: Named[str] = Column(Text)
+    size: Named[int] = Column(BigInteger)
+    mtime_ns: Named[int] = Column(BigInteger)
+    parser: Named[str] = Column(String)
+    code: Named[str] = Column(String)
+    message_ko: Named[str] = Column(Text)
+    message_en: Named[str] = Column(Text)
+    hint_ko: Named[str] = Column(Text)
+    hint_en: Named[str] = Column(Text)
+    at: Named[datetime] = Column(UtcTime)
+
+
+class LeftoverColumns(TypedColumns):
+    """A point that is still in an index though its passage is gone."""
+
+    collection = Column(String, primary_key=True)
+    passage = Column(_UUID, primary_key=True)
+
+
+class OwedColumns(TypedColumns):
+    """A passage that an index does not hold yet as it should: it, or its vector, is still to be put there."""
+
+    passage = Column(_UUID, ForeignKey("dunoe_passages.id", ondelete="CASCADE"), primary_key=True)
+    collection = Column(String, primary_key=True)
+
+
+class CollectionColumns(TypedColumns):
+    """An index that was made of the passages. state: building, active or retired; one is active at most."""
+
+    name = Column(String, primary_key=True)
+    model: Named[str] = Column(String)
+    dimensions: Named[int] = Column(Integer)
+    state: Named[str] = Column(String)
+    made_at: Named[datetime] = Column(UtcTime)
+
+
+class FolderColumns(TypedColumns):
+    """A folder that was added by hand, beside those of the settings."""
+
+    path = Column(Text, primary_key=True)
+    added_at: Named[datetime] = Column(UtcTime)
+
+
+class ConversationColumns(TypedColumns):
+    """One question and its answer. All turns of a session have its title. `owner`: a key's id, `''` is nobody's."""
+
+    id = Column(Integer, primary_key=True)
+    owner: Named[str] = Column(String(8))
+    session_id: Named[str] = Column(String)
+    title: Named[str] = Column(Text)
+    question: Named[str] = Column(Text)
+    answer: Named[str] = Column(Text)
+    sources: Named[Any] = Column(JSON, nullable=False)  # Any: JSON, as the caller sent them
+    model_used: Named[str | None] = Column(String)
+    created_at: Named[datetime] = Column(UtcTime)
+
+
 metadata = MetaData()
 keys = Table("dunoe_keys", metadata, KeyColumns)
 usage = Table("dunoe_usage", metadata, UsageColumns)
 heartbeat = Table("dunoe_heartbeat", metadata, HeartbeatColumns)
+documents = Table("dunoe_documents", metadata, DocumentColumns)
+passages = Table("dunoe_passages", metadata, PassageColumns)
+labels = Table("dunoe_labels", metadata, LabelColumns)
+failures = Table("dunoe_failures", metadata, FailureColumns)
+leftovers = Table("dunoe_leftovers", metadata, LeftoverColumns)
+owed = Table("dunoe_owed", metadata, OwedColumns)
+collections = Table("dunoe_collections", metadata, CollectionColumns)
+folders = Table("dunoe_folders", metadata, FolderColumns)
+conversations = Table("dunoe_conversations", metadata, ConversationColumns)
+Index("dunoe_passages_of_a_document", passages.c.document, passages.c.position)
+Index("dunoe_turns_of_a_session", conversations.c.owner, conversations.c.session_id)

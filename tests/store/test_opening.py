@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -18,6 +19,7 @@ from sqlalchemy import inspect, text
 from dunoe.errors import Misconfigured, Problem, Unavailable
 from dunoe.store import database as database_module
 from dunoe.store.database import Database
+from dunoe.store.keys import Keys
 from dunoe.store.schema import HEAD, MIGRATIONS, REVISION_TABLE
 from dunoe.store.store import Store, open_store
 from dunoe.store.tables import metadata
@@ -108,6 +110,19 @@ def test_a_migration_that_fails_leaves_nothing_behind(url: str) -> None:
     with database.reading() as connection:
         assert inspect(connection).get_table_names() == ["dunoe_heartbeat"]
     database.close()
+
+
+def test_a_database_of_the_first_dunoe_keeps_its_keys(url: str) -> None:
+    database = Database(url)
+    with database.writing() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, "0001")
+    key, secret = Keys(database).add("laptop", ["infer"])
+    database.close()
+    with open_store(url) as store:
+        assert store.keys.authenticate(secret) == key
+        assert store.documents.browse() == []
 
 
 def test_other_programs_tables_stay_as_they_are(url: str) -> None:

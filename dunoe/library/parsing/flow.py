@@ -51,7 +51,10 @@ def write(builder: Builder, items: Iterable[Item], place: Place = NOWHERE) -> No
             write(builder, item.rows[0][0], place)
         else:
             rows = [[" ".join(plain(cell)) for cell in row] for row in item.rows]
-            builder.table(rows, place)
+            if len(rows) == 1:  # cells side by side, under no header
+                builder.add(" ".join(filter(None, rows[0])), place=place)
+            else:
+                builder.table(rows, place)
 
 
 def plain(items: Iterable[Item]) -> Iterator[str]:

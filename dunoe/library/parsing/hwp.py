@@ -4,13 +4,14 @@ import struct
 from collections.abc import Iterator
 
 from dunoe.library import unreadable
-from dunoe.library.parsing import flow
+from dunoe.library.parsing import flow, headings
 from dunoe.library.parsing.builder import CUT_OFF, Builder
 from dunoe.library.parsing.flow import Item, Note, Paragraph
 from dunoe.library.parsing.hwp_records import (
     CTRL_HEADER,
     EQUATION,
     LIST_HEADER,
+    NUMBERING,
     PARA_HEADER,
     PARA_SHAPE,
     PARA_TEXT,
@@ -20,6 +21,7 @@ from dunoe.library.parsing.hwp_records import (
     number,
 )
 from dunoe.library.parsing.kinds import NAMES
+from dunoe.library.parsing.numbering import KINDS, OUTLINE, PLAIN, Heads, Level, Shape
 from dunoe.library.passage import Parsed
 
 WHAT = NAMES["hwp"]
@@ -41,41 +43,67 @@ ONE_WIDE = {
     31: " ",
 }  # signs below 32 that are a letter wide
 TAB, WIDE = 9, 8  # the other signs are 8 letters wide
-OUTLINE = 1  # the kind of a paragraph's head that makes it a heading
+HEAD_OUTLINE, HEAD_NUMBER = 1, 2  # kinds of what stands before a paragraph
+LEVELS = 7  # of a numbering
 
 
 def parse(data: bytes, name: str) -> Parsed:
     """Read an HWP 5 file."""
     streams = Streams(data, WHAT)
-    reader = Reader(outline_levels(streams.tree("DocInfo")))
+    info = streams.tree("DocInfo")
+    reader = Reader(shapes(info), Heads(numberings(info)))
     builder = Builder("hwp", WHAT)
     sections = streams.sections()
     if not sections:
         raise unreadable.broken(WHAT)
     for section in sections:
-        flow.write(builder, reader.body(streams.tree(section).children))
+        flow.write(builder, headings.found(reader.body(streams.tree(section).children)))
     if not streams.is_whole:
         builder.warnings.append(CUT_OFF)
     return builder.parsed(date=streams.saved())
 
 
-def outline_levels(info: Record) -> list[int]:
-    """Of each paragraph shape, by its number: 1 to 6 where it makes a heading, 0 otherwise."""
-    shapes: list[Record] = []
+def shapes(info: Record) -> list[Shape]:
+    """The shapes of paragraphs by their number."""
+    found = []
+    for shape in _all(info, PARA_SHAPE):
+        bits = number(shape.data, 0) | number(shape.data, 2) << 16
+        kind, level = bits >> 23 & 3, bits >> 25 & 7
+        numbering = {HEAD_OUTLINE: OUTLINE, HEAD_NUMBER: str(number(shape.data, 30))}.get(kind, "")
+        found.append(Shape(kind == HEAD_OUTLINE, numbering, level))
+    return found
+
+
+def numberings(info: Record) -> dict[str, list[Level]]:
+    """The numberings by their number, from 1; each has seven levels."""
+    found = {}
+    for index, one in enumerate(_all(info, NUMBERING), 1):
+        levels, at = [], 0
+        for _ in range(LEVELS):
+            kind = number(one.data, at) >> 5 & 15
+            form, at = _counted(one.data, at + 12)
+            levels.append(Level(form, KINDS[kind] if kind < len(KINDS) else "DIGIT"))
+        found[str(index)] = levels
+    return found
+
+
+def _all(info: Record, tag: int) -> list[Record]:
+    """The records of a tag at any depth, in order."""
+    found: list[Record] = []
     waiting = [info]
     while waiting:
-        for one in waiting.pop().children:
-            shapes += [one] if one.tag == PARA_SHAPE else []
-            waiting.append(one)
-    bits = [number(shape.data, 0) | number(shape.data, 2) << 16 for shape in shapes]
-    return [min((one >> 25 & 7) + 1, 6) if one >> 23 & 3 == OUTLINE else 0 for one in bits]
+        one = waiting.pop()
+        found += [one] if one.tag == tag else []
+        waiting += reversed(one.children)
+    return found
 
 
 class Reader:
     """Walks the records of the body. What stands on every page is given once."""
 
-    def __init__(self, levels: list[int]) -> None:
-        self.levels = levels
+    def __init__(self, shapes: list[Shape], heads: Heads) -> None:
+        self.shapes = shapes
+        self.heads = heads
         self.on_each_page: set[str] = set()
 
     def body(self, records: list[Record], depth: int = 0) -> list[Item]:
@@ -92,10 +120,18 @@ class Reader:
         beside: list[Item] = []
         for control in record.below(CTRL_HEADER):
             kind = control.data[3::-1].decode("latin-1")
+            if kind == "secd":
+                self.heads.outline = str(number(control.data, 18))
             text += words_of(kind, control)
             beside += self.anchored(kind, control, depth)
-        shape = number(record.data, 8)
-        yield Paragraph(text, self.levels[shape] if shape < len(self.levels) else 0)
+        beside += self.body(
+            record.children, depth + 1
+        )  # a paragraph in a paragraph: seen where changes are tracked
+        at = number(record.data, 8)
+        shape = self.shapes[at] if at < len(self.shapes) else PLAIN
+        head = self.heads.before(shape)
+        level = shape.level + 1 if shape.is_heading else 0
+        yield Paragraph(f"{head}{text}" if text.strip() else text, level)
         yield from beside
 
     def anchored(self, kind: str, control: Record, depth: int) -> list[Item]:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from dunoe.library import unreadable
-from dunoe.library.parsing import flow
+from dunoe.library.parsing import flow, headings
 from dunoe.library.parsing.archive import BYTES_IN_ALL
 from dunoe.library.parsing.builder import CUT_OFF, Builder
 from dunoe.library.parsing.flow import Item, Note, Paragraph
@@ -44,14 +44,16 @@ def parse(data: bytes, name: str) -> Parsed:
     body = data[SIGNATURE + HEADER + SUMMARY + block_size :]
     reader = Reader(_unpacked(body) if data[COMPRESSED] else body)
     builder = Builder("hwp", WHAT)
+    items: list[Item] = []
     try:
         for _ in range(LANGUAGES):
             reader.skip(FONT * reader.number())
         reader.skip(STYLE * reader.number())
-        for items in reader.paragraphs(0):
-            flow.write(builder, items)
+        for found in reader.paragraphs(0):
+            items += found
     except struct.error:
         builder.warnings.append(CUT_OFF)
+    flow.write(builder, headings.found(items))
     return builder.parsed("".join(letter(code) for code in title if code).strip())
 
 

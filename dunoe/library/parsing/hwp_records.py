@@ -13,7 +13,7 @@ from dunoe.errors import Text
 from dunoe.library import unreadable
 from dunoe.library.parsing.archive import BYTES_IN_ALL
 
-PARA_SHAPE, STYLE = 25, 26
+NUMBERING, PARA_SHAPE = 23, 25
 PARA_HEADER, PARA_TEXT, CTRL_HEADER, LIST_HEADER = 66, 67, 71, 72
 TABLE, EQUATION = 77, 88
 COMPRESSED, PASSWORD, DISTRIBUTION, DRM = 1, 2, 4, 16

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from dunoe.library import unreadable
-from dunoe.library.parsing import flow
+from dunoe.library.parsing import flow, headings
 from dunoe.library.parsing.archive import (
     Archive,
     Element,
@@ -18,6 +18,7 @@ from dunoe.library.parsing.archive import (
 from dunoe.library.parsing.builder import Builder
 from dunoe.library.parsing.flow import Item, Note, Paragraph
 from dunoe.library.parsing.kinds import NAMES
+from dunoe.library.parsing.numbering import OUTLINE, PLAIN, Heads, Level, Shape
 from dunoe.library.passage import Parsed
 
 WHAT = NAMES["hwpx"]
@@ -36,34 +37,52 @@ def parse(data: bytes, name: str) -> Parsed:
     archive = Archive(data, WHAT)
     if descendants(archive.xml("META-INF/manifest.xml"), "encryption-data"):
         raise unreadable.encrypted(WHAT)
-    reader = Reader(outline_levels(archive.xml("Contents/header.xml")))
+    header = archive.xml("Contents/header.xml")
+    reader = Reader(shapes(header), Heads(numberings(header)))
     builder = Builder("hwpx", WHAT)
     sections = [found for found in map(SECTION.fullmatch, archive.names) if found]
     if not sections:
         raise unreadable.broken(WHAT)
     for section in sorted(sections, key=lambda found: int(found.group(1))):
-        flow.write(builder, reader.body(archive.xml(section.group())))
+        flow.write(builder, headings.found(reader.body(archive.xml(section.group()))))
     for member in archive.names:
         if re.fullmatch(r"Contents/masterpage\d+\.xml", member):
             flow.write(builder, [Note("바탕쪽", reader.lists(archive.xml(member), 0))])
     return builder.parsed(date=_saved(archive.xml("Contents/content.hpf")))
 
 
-def outline_levels(header: Element | None) -> dict[str, int]:
-    """Which paragraph shapes are headings: their id -> 1 to 6."""
-    levels = {}
+def shapes(header: Element | None) -> dict[str, Shape]:
+    """The shapes of paragraphs that are headings or counted, by their id."""
+    found = {}
     for shape in descendants(header, "paraPr"):
         heading = child(shape, "heading")
-        if heading is not None and heading.get("type") == "OUTLINE":
-            levels[shape.get("id", "")] = min(number(heading.get("level")) + 1, 6)
-    return levels
+        kind = "NONE" if heading is None else heading.get("type")
+        if heading is not None and kind in ("OUTLINE", "NUMBER"):
+            is_heading = kind == "OUTLINE"
+            numbering = OUTLINE if is_heading else heading.get("idRef", "")
+            found[shape.get("id", "")] = Shape(is_heading, numbering, number(heading.get("level")))
+    return found
+
+
+def numberings(header: Element | None) -> dict[str, list[Level]]:
+    """The numberings by their id."""
+    return {
+        one.get("id", ""): [
+            Level(head.text or "", head.get("numFormat", "DIGIT"), number(head.get("start"), 1))
+            for head in sorted(
+                children(one, "paraHead"), key=lambda head: number(head.get("level"))
+            )
+        ]
+        for one in descendants(header, "numbering")
+    }
 
 
 class Reader:
     """Walks the body. What stands on every page is given once."""
 
-    def __init__(self, levels: dict[str, int]) -> None:
-        self.levels = levels
+    def __init__(self, shapes: dict[str, Shape], heads: Heads) -> None:
+        self.shapes = shapes
+        self.heads = heads
         self.on_each_page: set[str] = set()
 
     def body(self, parent: Element | None, depth: int = 0) -> list[Item]:
@@ -88,6 +107,9 @@ class Reader:
         text: list[str] = []
         beside: list[Item] = []
         gone: set[str] = set()
+        for section in descendants(element, "secPr"):
+            self.heads.outline = section.get("outlineShapeIDRef", "")
+        head = self.heads.before(self.shapes.get(element.get("paraPrIDRef", ""), PLAIN))
         for run in children(element, "run"):
             for one in run:
                 if local(one) == "t":
@@ -96,7 +118,10 @@ class Reader:
                     beside += [item for part in one for item in self.anchored(part, text, depth)]
                 else:
                     beside += self.anchored(one, text, depth)
-        yield Paragraph("".join(text), self.levels.get(element.get("paraPrIDRef", ""), 0))
+        shape = self.shapes.get(element.get("paraPrIDRef", ""), PLAIN)
+        level = shape.level + 1 if shape.is_heading else 0
+        content = "".join(text)
+        yield Paragraph(f"{head}{content}" if content.strip() else content, level)
         yield from beside
 
     def anchored(self, element: Element, text: list[str], depth: int) -> list[Item]:

@@ -119,6 +119,7 @@ def mail() -> bytes:
     return message.as_bytes()
 
 
+HH = 'xmlns:hh="http://www.hancom.co.kr/hwpml/2011/head"'
 HP = 'xmlns:hp="http://www.hancom.co.kr/hwpml/2011/paragraph" xmlns:hs="http://www.hancom.co.kr/hwpml/2011/section"'
 
 

@@ -70,6 +70,7 @@ class EdgeIndex:
         self.folder, self.dimensions, self._spare_bytes = folder, dimensions, spare_bytes
         self._writing, self._tidying = Lock(), Lock()
         self._unflushed = self._gone = 0
+        self._left_outside = 0  # vectors that the last tidying left out of the graph
         self._touched: set[str] | None = None  # ids written while a copy is being arranged
         self._child: subprocess.Popen[bytes] | None = None
         self._shard: qdrant.EdgeShard | None = None
@@ -135,10 +136,16 @@ class EdgeIndex:
             )
         return qdrant.EdgeConfig(
             vectors=vectors or None,
-            sparse_vectors={SPARSE: qdrant.EdgeSparseVectorParams(modifier=qdrant.Modifier.Idf)},
+            sparse_vectors={
+                SPARSE: qdrant.EdgeSparseVectorParams(
+                    modifier=qdrant.Modifier.Idf,
+                    datatype=qdrant.VectorStorageDatatype.Float16,
+                    memory=qdrant.Memory.Cached,  # read from the disk's cache, not kept twice
+                )
+            },
             hnsw_config=qdrant.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=10_000),
             optimizers=qdrant.EdgeOptimizersConfig(
-                default_segment_number=1, deleted_threshold=GONE, indexing_threshold=10_000
+                default_segment_number=1, deleted_threshold=GONE, indexing_threshold=8_000
             ),
         )
 
@@ -183,6 +190,19 @@ class EdgeIndex:
             return []
         vector = qdrant.SparseVector(query.indices, query.values)
         return self._search(vector, SPARSE, wanted, limit)
+
+    def ceilings(self, query: Sparse) -> list[float]:
+        """For each term the best score that it alone gives a passage; 0 where no passage has it."""
+        asks = [
+            qdrant.QueryRequest(
+                limit=1,
+                query=qdrant.Query.Nearest(qdrant.SparseVector([term], [weight]), using=SPARSE),
+            )
+            for term, weight in zip(query.indices, query.values, strict=True)
+        ]
+        batch = qdrant.QueryBatchRequest(asks)
+        found = self._read(lambda shard: shard.query_batch(batch))
+        return [one[0].score if one else 0.0 for one in found]
 
     def nearest(self, query: Sequence[float], wanted: Filter, limit: int) -> list[Found]:
         """By cosine, best first."""
@@ -253,6 +273,7 @@ class EdgeIndex:
                     self._copy(number)
                 self._arrange(self._path(number))
                 self._switch(number)
+                self._left_outside = self._outside()
             finally:
                 with self._writing:
                     self._touched = None
@@ -261,12 +282,16 @@ class EdgeIndex:
                         shutil.rmtree(path, ignore_errors=True)  # else at the next opening
 
     def _is_untidy(self) -> bool:
-        info = self._read(lambda shard: shard.info())
-        if self._gone > GONE * max(info.points_count, 1_000):
+        if self._gone > GONE * max(self.count(), 1_000):
             return True
-        # what is in the graph counts for both vectors of a point
-        plain = info.points_count - info.indexed_vectors_count
-        return self.dimensions is not None and plain * self.dimensions > UNARRANGED
+        return self.dimensions is not None and (
+            (self._outside() - self._left_outside) * self.dimensions > UNARRANGED
+        )
+
+    def _outside(self) -> int:
+        """How many dense vectors are not in the graph; the library counts the sparse ones, all indexed, with them."""
+        info = self._read(lambda shard: shard.info())
+        return 2 * info.points_count - info.indexed_vectors_count
 
     def _copy(self, number: int) -> None:
         with self._writing:

@@ -100,6 +100,9 @@ class Index(Protocol):
     def lexical(self, query: Sparse, wanted: Filter, limit: int) -> list[Found]:
         """By inner product with the inverse document frequency of each term, best first; none that share no term."""
 
+    def ceilings(self, query: Sparse) -> list[float]:
+        """For each term the best score that it alone gives a passage; 0 where no passage has it."""
+
     def nearest(self, query: Sequence[float], wanted: Filter, limit: int) -> list[Found]:
         """By cosine, best first; only points that have a dense vector."""
 

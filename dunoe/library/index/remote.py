@@ -91,6 +91,17 @@ class RemoteIndex:
         vector = models.SparseVector(indices=query.indices, values=query.values)
         return self._search(vector, SPARSE, wanted, limit)
 
+    def ceilings(self, query: Sparse) -> list[float]:
+        """For each term the best score that it alone gives a passage; 0 where no passage has it."""
+        asks = [
+            models.QueryRequest(
+                query=models.SparseVector(indices=[term], values=[weight]), using=SPARSE, limit=1
+            )
+            for term, weight in zip(query.indices, query.values, strict=True)
+        ]
+        found = self._told(lambda: self._client.query_batch_points(self.name, asks))
+        return [one.points[0].score if one.points else 0.0 for one in found]
+
     def nearest(self, query: Sequence[float], wanted: Filter, limit: int) -> list[Found]:
         """By cosine, best first."""
         if wanted.is_nothing or self.dimensions is None:

@@ -11,7 +11,7 @@ from qdrant_client import QdrantClient
 
 from dunoe.errors import EngineFailed, Unavailable
 from dunoe.library.index.edge import EdgeIndex
-from dunoe.library.index.point import ANY, Filter, Index
+from dunoe.library.index.point import ANY, Filter, Index, Sparse
 from dunoe.library.index.remote import PREFIX, RemoteCollections, RemoteIndex, connect
 from tests.library.index.points import DIMENSIONS, ask, name, payload, point
 
@@ -99,6 +99,13 @@ def test_rare_words_weigh_more(index: Index) -> None:
     # ln((N - n + .5) / (n + .5) + 1), with N = 9 passages, n of them with the word
     assert found[0].score == pytest.approx(log(8.5 / 1.5 + 1), rel=1e-4)
     assert found[1].score == pytest.approx(log(1.5 / 8.5 + 1), rel=1e-4)
+
+
+def test_ceilings_tell_what_each_word_could_bring(index: Index) -> None:
+    index.put([point("a", {1: 2.0, 2: 1.0}), point("b", {1: 1.0}), point("c", {3: 1.0})])
+    query = Sparse([1, 2, 99], [1.0, 0.5, 1.0])
+    common, rare = (index.lexical(ask(term), ANY, 1)[0].score for term in (1, 2))
+    assert index.ceilings(query) == pytest.approx([common, 0.5 * rare, 0])
 
 
 def test_term_numbers_use_all_32_bits(index: Index) -> None:

@@ -1,0 +1,360 @@
+"""A question finds passages: both legs asked, fused, read, checked, and reranked when a model for that is set."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import exp, log
+from typing import Literal, Protocol
+
+import anyio
+from anyio.to_thread import run_sync
+
+from dunoe.errors import Problem, Text
+from dunoe.library import bm25, query
+from dunoe.library.fusion import DENSE_WEIGHT, Fused, Way, fuse
+from dunoe.library.index.point import ANY, Filter, Found, Index, Sparse
+from dunoe.library.indexes import Opened
+from dunoe.store.documents import DocumentRow, Located, PassageRow
+
+Mode = Literal["lexical", "semantic", "hybrid"]
+MatchType = Literal["lexical", "dense", "both", "name", "phrase"]
+
+POOL = 100  # candidates of each leg
+DEEP_POOL = 1_000  # where a phrase or an excluded word will drop most of them
+READ = 50  # candidates that are read at first
+RERANKED = 30  # of them, those that a reranker reads
+NAMED = 20  # candidates out of each file that the question names
+SAME_DOCUMENT = 3  # hits of one document before others have had their turn
+OPENING = 500  # passages among which the first of a named file is looked for
+
+NO_MODEL = Text(
+    "임베딩 모델이 없어 낱말로만 찾았습니다",
+    "there is no embedding model: words alone were searched",
+)
+
+
+class Texts(Protocol):
+    """The catalogue, as search reads it: `store.documents.Documents`. Blocking."""
+
+    def passages(self, ids: Collection[str]) -> Mapping[str, Located]:
+        """These passages with their documents; those that are not there are left out."""
+
+    def named(self, name: str) -> Sequence[str]:
+        """Ids of the documents whose file is called that."""
+
+
+class Models(Protocol):
+    """What search asks of models: `library.models.Models`."""
+
+    async def embed_question(self, model: str, text: str) -> list[float]:
+        """The vector of a question. Raises what residency and engine raise."""
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float] | None:
+        """How well each text answers; None when no model is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is looked for. min_score: 0 to 1. wanted: which documents may answer."""
+
+    question: str
+    wanted: Filter = ANY
+    mode: Mode = "hybrid"
+    top_k: int = 10
+    min_score: float = 0.0
+    use_reranking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Of one passage; None where a leg lacks it. lexical: share of what the question's words could bring in this
+    library, 0 to 1. dense: the cosine. rerank: as the model says it.
+    """
+
+    lexical: float | None = None
+    dense: float | None = None
+    rerank: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found. score: 0 to 1, falling; what it is made of stands in `scores`."""
+
+    passage: PassageRow
+    document: DocumentRow
+    score: float
+    scores: Scores
+    match_type: MatchType
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """How sure the search is of its first hit; None where that leg did not run.
+
+    coverage: share of the question's term weight that stands in it, 0 to 1; words that no passage has count as the
+    rarest. margin: by how much its lexical score leads the next document's, 0 to 1.
+    """
+
+    coverage: float | None = None
+    margin: float | None = None
+    cosine: float | None = None
+    rerank: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """modes: what was really done, of "lexical", "dense" and "rerank"."""
+
+    hits: tuple[Hit, ...]
+    modes: tuple[str, ...]
+    features: Features
+    warnings: tuple[Text, ...] = ()
+
+
+@dataclass(slots=True)
+class _Legs:
+    """What the two legs brought. terms, ceilings: the question's, and what each could bring at most."""
+
+    terms: Sparse
+    ceilings: list[float]
+    lexical: list[Found]
+    dense: list[Found]
+    named: dict[str, None]  # documents
+    modes: list[str]
+    warnings: list[Text]
+
+    @property
+    def attainable(self) -> float:
+        """The lexical score of a passage that had the best of every word."""
+        return sum(self.ceilings)
+
+
+class Search:
+    """Finds passages in the collection that answers at the moment."""
+
+    def __init__(
+        self,
+        texts: Texts,
+        active: Callable[[], Opened],
+        models: Models,
+        *,
+        way: Way = "convex",
+        dense_weight: float = DENSE_WEIGHT,
+    ) -> None:
+        """active: the collection that answers now. way, dense_weight: of the fusion."""
+        self._texts, self._active, self._models = texts, active, models
+        self._way, self._dense_weight = way, dense_weight
+
+    async def find(self, wish: Wish) -> Results:
+        """The best passages. A leg that fails is told in `warnings` as long as the other one answers."""
+        asked = query.read(wish.question)
+        if not asked.text or wish.wanted.is_nothing or wish.top_k < 1:
+            return Results((), (), Features())
+        legs = await self._legs(asked, wish)
+        hits = await run_sync(self._read, asked, wish, legs)
+        if wish.use_reranking:
+            hits = await self._reranked(asked, hits, legs)
+        chosen = spread([hit for hit in hits if hit.score >= wish.min_score], wish.top_k)
+        features = await run_sync(_features, chosen, legs)
+        return Results(tuple(chosen), tuple(legs.modes), features, tuple(legs.warnings))
+
+    async def _legs(self, asked: query.Query, wish: Wish) -> _Legs:
+        """Both at once. Words are searched when they are asked for, or when meaning is not to be had."""
+        opened, limit = self._active(), POOL
+        if asked.phrases or asked.excluded:
+            limit = DEEP_POOL
+        legs = _Legs(Sparse([], []), [], [], [], {}, [], [])
+        try:
+            async with anyio.create_task_group() as group:
+                if wish.mode != "lexical":
+                    group.start_soon(self._dense, opened, asked, wish, limit, legs)
+                if wish.mode != "semantic":
+                    await run_sync(self._lexical, opened.index, asked, wish, limit, legs)
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several
+        if wish.mode == "semantic" and "dense" not in legs.modes:
+            await run_sync(self._lexical, opened.index, asked, wish, limit, legs)
+        legs.modes.sort(key=("lexical", "dense").index)
+        if asked.is_identifier and legs.lexical and wish.mode == "hybrid":
+            legs.dense = []  # its meaning is its spelling: neighbours in meaning would only push it down
+        return legs
+
+    async def _dense(
+        self, opened: Opened, asked: query.Query, wish: Wish, limit: int, legs: _Legs
+    ) -> None:
+        if not opened.row.model:
+            legs.warnings.append(NO_MODEL)
+            return
+        try:
+            vector = await self._models.embed_question(opened.row.model, asked.text)
+        except Problem as problem:
+            legs.warnings.append(_without(problem, "임베딩", "embedding"))
+            return
+        legs.dense = await run_sync(opened.index.nearest, vector, wish.wanted, limit)
+        legs.modes.append("dense")
+
+    def _lexical(
+        self, index: Index, asked: query.Query, wish: Wish, limit: int, legs: _Legs
+    ) -> None:
+        legs.terms = bm25.ask(asked.text)
+        legs.ceilings = _ceilings(index, legs.terms)
+        legs.lexical = index.lexical(legs.terms, wish.wanted, limit)
+        legs.modes.append("lexical")
+        known = {one.id for one in legs.lexical}
+        for one in self._named(index, asked, wish.wanted, legs):
+            if one.id not in known:
+                legs.lexical.append(one)
+
+    def _named(
+        self, index: Index, asked: query.Query, wanted: Filter, legs: _Legs
+    ) -> Iterable[Found]:
+        """Passages of the files that the question names: those with its words, or else their first ones."""
+        for name in asked.names:
+            for document in self._texts.named(name):
+                if wanted.documents is not None and document not in wanted.documents:
+                    continue
+                inside = replace(wanted, documents=(document,))
+                found = index.lexical(legs.terms, inside, NAMED)
+                if not found:
+                    rows = self._texts.passages(index.matching(inside, OPENING))
+                    first = sorted(rows.values(), key=lambda row: row.passage.position)
+                    found = [Found(row.passage.id, 0.0) for row in first[:SAME_DOCUMENT]]
+                if found:
+                    legs.named[document] = None
+                yield from found
+
+    def _read(self, asked: query.Query, wish: Wish, legs: _Legs) -> list[Hit]:
+        """Hits that hold what the question demands, best first."""
+        fused = fuse(legs.lexical, legs.dense, self._way, self._dense_weight)
+        scale = self._scale(legs)
+        enough = max(READ, 4 * wish.top_k)
+        if asked.phrases or asked.excluded or legs.named:
+            enough = len(fused)
+        rows = self._texts.passages([one.id for one in fused[:enough]])
+        hits, said = list[Hit](), set[str]()
+        for one in fused[:enough]:
+            if (row := rows.get(one.id)) is None:
+                continue  # in the index, but not in the catalogue: not a hit
+            passage = row.passage
+            text = query.plain(passage.text)
+            if text in said or not asked.allows(
+                row.document.title, "\n".join(passage.headings), passage.text
+            ):
+                continue
+            said.add(text)
+            hits.append(_hit(one, row, one.value * scale, asked, legs))
+        return sorted(hits, key=lambda hit: -hit.score)
+
+    def _scale(self, legs: _Legs) -> float:
+        """How good the best of this question is in absolute terms: words it has, or nearness in meaning."""
+        words = max((one.score for one in legs.lexical), default=0.0)
+        lexical = min(1.0, words / legs.attainable) if legs.attainable else 0.0
+        dense = max(0.0, min(1.0, max((one.score for one in legs.dense), default=0.0)))
+        if not legs.lexical or not legs.dense:
+            return dense if legs.dense else lexical
+        return (1 - self._dense_weight) * lexical + self._dense_weight * dense
+
+    async def _reranked(self, asked: query.Query, hits: list[Hit], legs: _Legs) -> list[Hit]:
+        """The first hits in the reranker's order; the others stay behind them."""
+        first, rest = hits[:RERANKED], hits[RERANKED:]
+        if not first:
+            return hits
+        try:
+            scores = await self._models.rerank(asked.text, [_readable(hit) for hit in first])
+        except Problem as problem:
+            legs.warnings.append(_without(problem, "재순위", "reranking"))
+            return hits
+        if scores is None:
+            return hits
+        legs.modes.append("rerank")
+        judged = [
+            replace(hit, score=chance, scores=replace(hit.scores, rerank=score))
+            for hit, score, chance in zip(first, scores, chances(scores), strict=True)
+        ]
+        judged.sort(key=lambda hit: -hit.score)
+        least = judged[-1].score
+        return judged + [replace(hit, score=min(hit.score, least)) for hit in rest]
+
+
+def _ceilings(index: Index, terms: Sparse) -> list[float]:
+    """What each word could bring; a word that no passage has counts as the rarest there could be."""
+    found = index.ceilings(terms)
+    rarest = log(2 * index.count() + 2)
+    return [one or rarest * weight for one, weight in zip(found, terms.values, strict=True)]
+
+
+def chances(scores: Sequence[float]) -> list[float]:
+    """A reranker's scores between 0 and 1: some models say it so, others say logits."""
+    if all(0 <= score <= 1 for score in scores):
+        return list(scores)
+    return [1 / (1 + exp(-max(-60.0, min(60.0, score)))) for score in scores]
+
+
+def spread(hits: Sequence[Hit], top_k: int) -> list[Hit]:
+    """The best hits, few of one document as long as there are others; best first."""
+    chosen, waiting, of = list[Hit](), list[Hit](), dict[str, int]()
+    for hit in hits:
+        times = of[hit.document.id] = of.get(hit.document.id, 0) + 1
+        (chosen if times <= SAME_DOCUMENT else waiting).append(hit)
+    chosen = (chosen[:top_k] + waiting)[:top_k]
+    return sorted(chosen, key=lambda hit: -hit.score)
+
+
+def _hit(one: Fused, row: Located, value: float, asked: query.Query, legs: _Legs) -> Hit:
+    """A file that the question names goes before what merely speaks of the same."""
+    is_named = row.document.id in legs.named
+    score = max(0.0, min(1.0, value))
+    lexical = None
+    if one.lexical is not None:
+        lexical = min(1.0, one.lexical / legs.attainable) if legs.attainable else 0.0
+    return Hit(
+        row.passage,
+        row.document,
+        (1 + score) / 2 if is_named else score,
+        Scores(lexical, one.dense),
+        _match(one, asked, is_named),
+    )
+
+
+def _match(one: Fused, asked: query.Query, is_named: bool) -> MatchType:
+    if is_named:
+        return "name"
+    if asked.phrases:
+        return "phrase"
+    if one.lexical is not None and one.dense is not None:
+        return "both"
+    return "dense" if one.lexical is None else "lexical"
+
+
+def _features(hits: Sequence[Hit], legs: _Legs) -> Features:
+    if not hits:
+        return Features()
+    best = hits[0]
+    coverage = margin = None
+    if legs.ceilings:
+        coverage = _coverage(best, legs)
+        others = [h.scores.lexical or 0.0 for h in hits if h.document.id != best.document.id]
+        mine = best.scores.lexical or 0.0
+        margin = max(0.0, (mine - max(others, default=0.0)) / mine) if mine else 0.0
+    return Features(coverage, margin, best.scores.dense, best.scores.rerank)
+
+
+def _coverage(hit: Hit, legs: _Legs) -> float:
+    said = bm25.weigh(hit.document.title, hit.passage.headings, hit.passage.text)
+    there = set(said.indices)
+    has = sum(
+        most for term, most in zip(legs.terms.indices, legs.ceilings, strict=True) if term in there
+    )
+    return has / legs.attainable if legs.attainable else 0.0
+
+
+def _readable(hit: Hit) -> str:
+    """What a reranker is given of a passage: where it stands, then what it says."""
+    where = " > ".join(filter(None, (hit.document.title, *hit.passage.headings)))
+    return f"{where}\n{hit.passage.text}" if where else hit.passage.text
+
+
+def _without(problem: Problem, ko: str, en: str) -> Text:
+    return Text(
+        f"{ko} 모델 없이 찾았습니다: {problem.message.ko}",
+        f"searched without the {en} model: {problem.message.en}",
+    )

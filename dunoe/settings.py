@@ -225,6 +225,9 @@ class LibrarySettings(_Table):
     sample: bool = Field(True, description="with no folder at all, read dunoe's own guide")
     embedding: str | None = Field(None, description="a model; default: embedding_model")
     reranking: str | None = Field(None, description="a model; default: no reranking")
+    reading_tokens: int | None = Field(
+        None, ge=256, description="of sources in one prompt; default: 12000 with a card, else 3000"
+    )
 
 
 class Told(_Table):

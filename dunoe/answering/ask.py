@@ -29,6 +29,7 @@ NEAREST = 3  # documents that a refusal names
 TEMPERATURE = 0.7  # the ask contract's default
 
 Slot = Callable[[Model], AbstractAsyncContextManager[Engine]]
+Heard = Callable[[list[events.Event]], None]
 
 _MARKER = re.compile(r"\s*\[\d{1,3}\]")  # of an earlier answer: its numbers mean nothing now
 
@@ -78,11 +79,15 @@ class _Draft:
 class Answerer:
     """Answers questions from a library.
 
-    slot: a slot of a model, loaded if need be. reading: tokens of sources that are worth their prefill here.
+    slot: a slot of a model, loaded if need be. heard: is told every batch of the answering model, to count it.
+    reading: tokens of sources that are worth their prefill here.
     """
 
-    def __init__(self, reader: Reader, slot: Slot, counts: Counts, reading: int) -> None:
-        self._reader, self._slot, self._counts, self._reading = reader, slot, counts, reading
+    def __init__(
+        self, reader: Reader, slot: Slot, heard: Heard, counts: Counts, reading: int
+    ) -> None:
+        self._reader, self._slot, self._heard = reader, slot, heard
+        self._counts, self._reading = counts, reading
 
     async def answer(
         self, question: Question, turns: Sequence[Turn], model: Model | None, command: str
@@ -160,6 +165,7 @@ class Answerer:
         yield Found(draft.sources)
         async with aclosing(engine.generate(model, self._asked(draft, model, messages))) as batches:
             async for batch in batches:
+                self._heard(batch)
                 for event in batch:
                     for told in _told(draft, checker, event):
                         yield told

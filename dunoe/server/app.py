@@ -12,10 +12,14 @@ from dunoe.engines.request import Json
 from dunoe.errors import NotFound, Text, WrongMethod
 from dunoe.server import (
     routes_anthropic,
+    routes_ask,
+    routes_conversations,
+    routes_library,
     routes_manage,
     routes_ollama,
     routes_openai,
     routes_ops,
+    routes_search,
 )
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Endpoint, Route
@@ -33,6 +37,10 @@ ROUTES: list[Route] = [
     *routes_anthropic.ROUTES,
     *routes_ollama.ROUTES,
     *routes_manage.ROUTES,
+    *routes_ask.ROUTES,
+    *routes_search.ROUTES,
+    *routes_library.ROUTES,
+    *routes_conversations.ROUTES,
     *routes_ops.ROUTES,
     Route("GET", "/openapi.json", openapi, "openai", None, "이 문서 · this document"),
 ]
@@ -98,7 +106,12 @@ def _nowhere(dialect: Dialect) -> Route:
     return Route("", "", refuse, dialect, None, "")
 
 
+_ASK = ("/api/ask", "/api/search", "/api/documents", "/api/library", "/api/conversations")
+
+
 def _dialect_of(path: str) -> Dialect:
+    if path.startswith(_ASK):
+        return "ask"
     if path.startswith("/api/"):
         return "ollama"
     return "anthropic" if path.startswith("/v1/messages") else "openai"

@@ -4,15 +4,21 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import anyio
 
 from dunoe import machine
+from dunoe.answering.counting import Counts
+from dunoe.answering.pack import READING
 from dunoe.engines import build
 from dunoe.engines.engine import Engine, Listed
-from dunoe.errors import Problem
+from dunoe.errors import NotFound, Problem, Unavailable
+from dunoe.library.library import Library, open_library
+from dunoe.library.models import Models
+from dunoe.library.search import Search
 from dunoe.machine import Machine
 from dunoe.portfolio.catalogue import Catalogue
 from dunoe.portfolio.memory import budgets
@@ -23,6 +29,7 @@ from dunoe.server.books import Books, Meters
 from dunoe.server.curfew import Curfew
 from dunoe.server.door import Door, check_host, is_allowed
 from dunoe.server.local import LocalKey, local_key
+from dunoe.server.syncing import Syncing
 from dunoe.settings import Settings
 from dunoe.store.keys import Key
 from dunoe.store.ring import KeyRing
@@ -32,6 +39,9 @@ from dunoe.weights.shelf import Shelf
 log = logging.getLogger("dunoe.server")
 
 LIST_AGAIN_S = 10.0
+SLOW_READING = (
+    3_000  # tokens of sources where no card reads them: a processor takes long enough for these
+)
 
 
 @dataclass
@@ -41,6 +51,13 @@ class Readiness:
     said: dict[str, str] = field(default_factory=dict)
     at: float = float("-inf")
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Opened(NamedTuple):
+    """An open library and what searches it."""
+
+    library: Library
+    search: Search
 
 
 @dataclass
@@ -57,11 +74,32 @@ class Brain:
     budgets: dict[str, int]
     door: Door
     books: Books
+    syncing: Syncing
+    reading_tokens: int
+    counts: Counts = field(default_factory=Counts)
+    opened: Opened | Problem | None = None  # the library, or why there is none
     curfew: Curfew = field(default_factory=Curfew)
     opened_at: float = field(default_factory=time.monotonic)
     listed: dict[tuple[str, str], Listed] = field(default_factory=dict)
     listed_at: float = -LIST_AGAIN_S
     readiness: Readiness = field(default_factory=Readiness)
+
+    @property
+    def library(self) -> Library:
+        """The documents; raises what kept the library from being opened."""
+        return self._opened().library
+
+    @property
+    def search(self) -> Search:
+        """What finds passages in them; raises the same."""
+        return self._opened().search
+
+    def _opened(self) -> Opened:
+        if isinstance(self.opened, Problem):
+            raise self.opened.with_traceback(None)
+        if self.opened is None:
+            raise RuntimeError("the library is not open yet")
+        return self.opened
 
     @property
     def ring(self) -> KeyRing:
@@ -107,11 +145,13 @@ async def open_brain(settings: Settings) -> AsyncIterator[Brain]:
     try:
         await store.ring.refresh()
         check_host(settings.server.host, store.ring)
-        brain = _brain(settings, store, engines, local)
         async with anyio.create_task_group() as group:
+            syncing = Syncing()
+            brain = _brain(settings, store, engines, local, syncing)
             group.start_soon(store.usage.run)
             group.start_soon(brain.look_again)
-            async with brain.runner:
+            group.start_soon(syncing.run)
+            async with brain.runner, _with_library(brain):
                 yield brain
             group.cancel_scope.cancel()
     finally:
@@ -119,7 +159,40 @@ async def open_brain(settings: Settings) -> AsyncIterator[Brain]:
             await _close(engines.values(), store)
 
 
-def _brain(settings: Settings, store: Store, engines: dict[str, Engine], local: LocalKey) -> Brain:
+@asynccontextmanager
+async def _with_library(brain: Brain) -> AsyncIterator[None]:
+    """Open the library and watch its folders. A library that cannot be opened says so when it is asked."""
+    settings = brain.settings
+    models = Models(
+        brain.catalogue,
+        brain.runner,
+        embedding=settings.library.embedding,
+        reranking=settings.library.reranking,
+    )
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(open_library(settings, brain.store, models))
+        except (NotFound, Unavailable) as problem:
+            log.warning("the library is closed: %s", problem)
+            brain.opened = problem
+        else:
+            brain.opened = Opened(
+                opened, Search(brain.store.documents, lambda: opened.indexes.active, models)
+            )
+            if settings.library.watch:
+                watching = await stack.enter_async_context(anyio.create_task_group())
+                stack.callback(watching.cancel_scope.cancel)
+                watching.start_soon(opened.watch)
+        yield
+
+
+def _brain(
+    settings: Settings,
+    store: Store,
+    engines: dict[str, Engine],
+    local: LocalKey,
+    syncing: Syncing,
+) -> Brain:
     here = machine.look()
     shelf, rooms = Shelf(settings.models_folder), budgets(settings, here)
     runner = Runner(engines, rooms, settings.queue)
@@ -135,6 +208,8 @@ def _brain(settings: Settings, store: Store, engines: dict[str, Engine], local: 
         budgets=rooms,
         door=Door(settings.server, store.ring, store.usage, local, time.monotonic),
         books=Books(Meters(runner.view), store.usage, log_requests=settings.server.log_requests),
+        syncing=syncing,
+        reading_tokens=settings.library.reading_tokens or (READING if here.cards else SLOW_READING),
     )
 
 

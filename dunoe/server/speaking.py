@@ -15,7 +15,7 @@ from dunoe.portfolio.model import Model
 from dunoe.server.answer import Answer
 from dunoe.server.call import Left
 from dunoe.server.endpoint import Asked
-from dunoe.server.reply import Reply
+from dunoe.server.reply import Reply, Streamed
 
 
 async def choose(asked: Asked, name: str | None, mode: Mode | None = None) -> Model:
@@ -83,7 +83,7 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
     if asks[0].stream:
         await _stream(asked, model, asks, reply)
         return
-    answer, heard = Answer(), _ear(asked, model)
+    answer, heard = Answer(), ear(asked, model)
     async with slot(asked, model) as engine, aclosing(_in_turn(engine, model, asks)) as batches:
         async for batch in batches:
             heard(batch)
@@ -93,9 +93,8 @@ async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply
 
 async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
     begin = reply.start()  # before any piece: some dialects number their events
-    ping_s = asked.brain.settings.server.ping_s
-    asked.beside.later(ping_s, lambda: _ping(asked, reply, begin))
-    heard = _ear(asked, model)
+    keep_alive(asked, reply, begin)
+    heard = ear(asked, model)
     async with slot(asked, model) as engine, aclosing(_in_turn(engine, model, asks)) as batches:
         async for batch in batches:
             heard(batch)
@@ -106,14 +105,20 @@ async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Rep
     await asked.wire.end(reply.end())
 
 
-async def _open(asked: Asked, reply: Reply, begin: bytes) -> None:
+def keep_alive(asked: Asked, reply: Streamed, begin: bytes = b"") -> None:
+    """Ping whoever waits for this stream, from now on."""
+    ping_s = asked.brain.settings.server.ping_s
+    asked.beside.later(ping_s, lambda: _ping(asked, reply, begin))
+
+
+async def _open(asked: Asked, reply: Streamed, begin: bytes) -> None:
     """Send the headers and what goes before the first event, once."""
     if not asked.wire.has_begun:
         await asked.wire.stream(reply.media_type, reply.broken)
         await asked.wire.write(begin)
 
 
-async def _ping(asked: Asked, reply: Reply, begin: bytes) -> None:
+async def _ping(asked: Asked, reply: Streamed, begin: bytes) -> None:
     """A sign of life whenever nothing else went out for `server.ping_s`, until the answer has ended.
 
     A client that reads nothing keeps its slot no longer than `timeouts.reader_s`.
@@ -131,7 +136,7 @@ async def _ping(asked: Asked, reply: Reply, begin: bytes) -> None:
         await wire.write(reply.ping)
 
 
-def _ear(asked: Asked, model: Model) -> Callable[[list[Event]], None]:
+def ear(asked: Asked, model: Model) -> Callable[[list[Event]], None]:
     """What every batch is shown to as it passes, to be counted."""
     call = asked.call
     gaps = asked.brain.books.meters.gap_of(model.name, call.role)

@@ -189,10 +189,42 @@ class Documents:
                 connection.execute(select(documents.c.id).where(_HERE, or_(exact, stem))).scalars()
             )
 
+    def shown(self, file: str) -> DocumentRow | None:
+        """The document of a path as people are shown it: absolute, or from the library folder's name on."""
+        if (found := self.at(file)) is not None:
+            return found
+        name = unicodedata.normalize("NFC", file).rpartition("/")[2]
+        wanted = documents.c.name == name, documents.c.path.endswith(f"/{file}", autoescape=True)
+        for row in self._documents(*wanted):
+            if f"{row.folder.rpartition('/')[0]}/{file}" == row.path:
+                return row
+        return None
+
+    def values(self) -> dict[str, list[str]]:
+        """What filters may ask for: every kind, project, type, status and tag there is, sorted."""
+        c = documents.c
+        found: dict[str, set[str]] = {"tags": set()}
+        with self._database.reading() as connection:
+            for column in (c.kind, c.project, c.type, c.status):
+                rows = connection.execute(select(column).where(_HERE, column != "").distinct())
+                found[column.name] = set(rows.scalars())
+            for tags in connection.execute(select(c.tags).where(_HERE)).scalars():
+                found["tags"].update(tags)
+        return {name: sorted(some) for name, some in found.items()}
+
     def browse(
-        self, *, under: str = "", containing: str = "", limit: int = 100, offset: int = 0
+        self,
+        *,
+        under: str = "",
+        containing: str = "",
+        is_newest: bool = False,
+        limit: int = 100,
+        offset: int = 0,
     ) -> list[DocumentRow]:
-        """Documents by path. under: a folder; containing: words of path or title, all of them."""
+        """Documents by path, or the newest file first.
+
+        under: a folder; containing: words of path or title, all of them.
+        """
         wanted: list[ColumnElement[bool]] = []
         if under:
             below = documents.c.path.startswith(f"{under.rstrip('/')}/", autoescape=True)
@@ -200,7 +232,7 @@ class Documents:
         for word in unicodedata.normalize("NFC", containing).split():
             fields = (documents.c.path, documents.c.name, documents.c.title)
             wanted.append(or_(*(field.icontains(word, autoescape=True) for field in fields)))
-        return self._documents(*wanted, limit=limit, offset=offset)
+        return self._documents(*wanted, is_newest=is_newest, limit=limit, offset=offset)
 
     def counts(self, folder: str | None = None, *, skipping: Collection[str] = ()) -> Counts:
         """How much stands there, in all or in one library folder; failures of the codes in `skipping` not."""
@@ -286,9 +318,14 @@ class Documents:
         return [passage_row(tuple(row)) for row in rows]
 
     def _documents(
-        self, *wanted: ColumnElement[bool], limit: int | None = None, offset: int = 0
+        self,
+        *wanted: ColumnElement[bool],
+        is_newest: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
     ) -> list[DocumentRow]:
-        query = select(documents).where(_HERE, *wanted).order_by(documents.c.path)
+        order = (documents.c.mtime_ns.desc(),) if is_newest else ()
+        query = select(documents).where(_HERE, *wanted).order_by(*order, documents.c.path)
         with self._database.reading() as connection:
             rows = connection.execute(query.limit(limit).offset(offset)).all()
             labelled = labels_of(connection, {row[0] for row in rows})

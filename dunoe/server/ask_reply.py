@@ -1,0 +1,260 @@
+"""Hits, sources and answers as the ask dialect gives them. Pure: objects in, JSON out."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import orjson
+
+from dunoe.answering.citations import Citation
+from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Thought
+from dunoe.answering.quoting import shortened
+from dunoe.answering.reader import file_of, place_of
+from dunoe.answering.source import Source
+from dunoe.engines.request import Json
+from dunoe.errors import Language, Problem
+from dunoe.library.passage import Place
+from dunoe.library.query import plain
+from dunoe.library.search import Hit, Results
+from dunoe.server import problems
+from dunoe.store.documents import DocumentRow
+
+SNIPPET = 200  # letters
+BEGIN, END = "«", "»"  # around what matched: text, never markup
+
+
+def place_json(place: Place) -> Json:
+    """Where something stands; null where its kind has no such thing."""
+    return {
+        "lines": None if place.line is None else [place.line, place.line_end or place.line],
+        "page": place.page,
+        "slide": place.slide,
+        "cells": place.cells,
+    }
+
+
+def source_json(source: Source) -> Json:
+    """One source of an answer."""
+    best = source.best
+    return {
+        "file": source.file,
+        "score": round(source.score, 4),
+        "snippet": shortened(best.text.strip(), SNIPPET),
+        "number": source.number,
+        "document_id": source.document,
+        "passage_id": best.id,
+        "heading": list(best.headings),
+        "title": source.title,
+        **place_json(best.place),
+    }
+
+
+def citation_json(one: Citation, sources: Sequence[Source]) -> Json:
+    """One checked citation."""
+    source = next(source for source in sources if source.number == one.number)
+    return {
+        "number": one.number,
+        "passage_id": one.part.id,
+        "document_id": source.document,
+        "file": source.file,
+        "heading": list(one.part.headings),
+        "claim": one.claim,
+        "share": round(one.share, 3),
+        **place_json(one.part.place),
+    }
+
+
+def hit_json(hit: Hit, question: str) -> Json:
+    """One found passage."""
+    passage, document = hit.passage, hit.document
+    snippet = snippet_of(passage.text, question)
+    scores = hit.scores
+    return {
+        "document_id": document.id,
+        "file": file_of(document),
+        "score": round(hit.score, 4),
+        "content": passage.text,
+        "snippet": snippet,
+        "highlighted_snippet": highlighted(snippet, question),
+        "chunk_index": passage.position,
+        "passage_id": passage.id,
+        "heading": list(passage.headings),
+        "title": document.title,
+        "match_type": hit.match_type,
+        "scores": {"lexical": scores.lexical, "dense": scores.dense, "rerank": scores.rerank},
+        "labels": list(document.labels),
+        "tags": list(document.tags),
+        "modified": _moment(document),
+        **place_json(place_of(passage)),
+    }
+
+
+def results_json(
+    results: Results,
+    hits: Sequence[Hit],
+    question: str,
+    limit: int,
+    offset: int,
+    language: Language,
+) -> Json:
+    """The reply of a search; hits: those of the page that was asked for."""
+    return {
+        "results": [hit_json(hit, question) for hit in hits],
+        "total": len(results.hits),
+        "offset": offset,
+        "limit": limit,
+        "modes": list(results.modes),
+        "warnings": [warning.in_(language) for warning in results.warnings],
+    }
+
+
+def document_json(document: DocumentRow) -> Json:
+    """One document in a list."""
+    return {
+        "id": document.id,
+        "file_path": file_of(document),
+        "path": document.path,
+        "name": document.name,
+        "size": document.size,
+        "modified": document.mtime_ns / 1e9,
+        "type": document.kind,
+        "title": document.title,
+        "labels": list(document.labels),
+        "tags": list(document.tags),
+    }
+
+
+def snippet_of(text: str, question: str) -> str:
+    """About 200 letters around the first word of the question that stands there, or the beginning."""
+    text = " ".join(text.split())
+    low = text.casefold()
+    places = [at for word in _words(question) if (at := low.find(word)) >= 0]
+    start = max(0, min(places, default=0) - SNIPPET // 4)
+    if start:
+        start = text.find(" ", start) + 1
+    return ("…" if start else "") + shortened(text[start:], SNIPPET)
+
+
+def highlighted(snippet: str, question: str) -> str:
+    """The snippet with marks around the question's words."""
+    low = snippet.casefold()
+    if len(low) != len(
+        snippet
+    ):  # a letter that changes its length with its case: places would be off
+        return snippet
+    spans = sorted({(at, at + len(word)) for word in _words(question) for at in _places(low, word)})
+    out, last = "", 0
+    for start, end in spans:
+        if start >= last:
+            out += f"{snippet[last:start]}{BEGIN}{snippet[start:end]}{END}"
+            last = end
+    return out + snippet[last:]
+
+
+def _places(text: str, word: str) -> list[int]:
+    found, at = [], text.find(word)
+    while at >= 0:
+        found.append(at)
+        at = text.find(word, at + len(word))
+    return found
+
+
+def _words(question: str) -> list[str]:
+    """The question's words of two letters and more, longest first."""
+    words = {word.strip("\"'?!.,()") for word in plain(question).split()}
+    return sorted((word for word in words if len(word) > 1), key=lambda word: (-len(word), word))
+
+
+def _moment(document: DocumentRow) -> str:
+    return datetime.fromtimestamp(document.mtime_ns / 1e9, UTC).isoformat()
+
+
+class AskReply:
+    """One answer, gathered or streamed."""
+
+    media_type = "text/event-stream"
+    ping = b": ping\n\n"
+
+    def __init__(self, language: Language, session: str) -> None:
+        self._language, self._session = language, session
+        self.sources: list[Source] = []
+        self.ended: Ended | None = None
+        self.problem: Problem | None = None  # why no model wrote this
+        self.has_text = False
+
+    def piece(self, event: Event) -> bytes:
+        """What goes out for one event."""
+        match event:
+            case Found():
+                self.sources = event.sources
+                return _event("sources", [source_json(one) for one in event.sources])
+            case Piece():
+                self.has_text = True
+                return _event("chunk", event.text)
+            case Thought():
+                return _event("thought", event.text)
+            case Cited():
+                return _event("citation", citation_json(event.citation, self.sources))
+            case Ended():
+                self.ended = event
+                return _event("done", "", **self._added(event))
+
+    def whole(self) -> Json:
+        """The answer in one piece; its events were taken before."""
+        ended = self.ended
+        if ended is None:
+            raise RuntimeError("an answer that has not ended")
+        return {
+            "answer": ended.answer,
+            "context": [
+                {"file": one.file, "score": round(one.score, 4), "content": one.text}
+                for one in self.sources
+            ],
+            "sources": [source_json(one) for one in self.sources],
+            "model_used": ended.model,
+            **self._added(ended),
+        }
+
+    def _added(self, ended: Ended) -> Json:
+        usage = ended.usage
+        return {
+            "model_used": ended.model,
+            "error": self._error(ended),
+            "ollama_feedback": None,
+            "session_id": self._session,
+            "citations": [citation_json(one, self.sources) for one in ended.citations],
+            "citations_removed": ended.removed,
+            "usage": usage
+            and {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+            },
+            "dropped": [
+                {"document_id": one.document, "file": one.file, "heading": list(one.headings)}
+                for one in ended.dropped
+            ],
+            "is_refusal": ended.is_refusal,
+            "finish_reason": ended.finish,
+            "question_searched": ended.searched,
+            "modes": list(ended.modes),
+            "warnings": [one.in_(self._language) for one in ended.warnings],
+        }
+
+    def _error(self, ended: Ended) -> str | None:
+        """Two lines for the person: why no model answered, or why there is no text."""
+        if self.problem is not None:
+            said = problems.body(self.problem, "ask", self._language)["error"]
+            return str(said)
+        if ended.answer.strip():
+            return None
+        return "\n".join(one.in_(self._language) for one in ended.warnings) or None
+
+    @staticmethod
+    def broken(problem: Problem, language: Language) -> bytes:
+        """The end of a stream that broke off."""
+        told = problems.body(problem, "ask", language)
+        return _event("error", told["error"], code=told["code"])
+
+
+def _event(type_: str, content: object, **more: object) -> bytes:
+    return b"data: " + orjson.dumps({"type": type_, "content": content, **more}) + b"\n\n"

@@ -1,0 +1,138 @@
+"""Asking: a question from the library, streamed or whole."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+from uuid import uuid4
+
+from anyio.to_thread import run_sync
+
+from dunoe.answering.ask import Answerer
+from dunoe.answering.prompts import Turn
+from dunoe.answering.question import Event, Found, Question
+from dunoe.answering.reader import Reader
+from dunoe.errors import EngineFailed, EngineTimeout, NotFound, Unavailable
+from dunoe.portfolio.model import Model
+from dunoe.server.ask_reply import AskReply, source_json
+from dunoe.server.ask_request import AskBody, decode
+from dunoe.server.endpoint import Asked, Route, language_of
+from dunoe.server.routes_conversations import owner
+from dunoe.server.searching import filter_of
+from dunoe.server.speaking import choose, ear, keep_alive, slot
+
+TURNS = 20  # of a session that may still matter
+NO_MODEL = "no_model"  # the code of the Problem: nothing is there to ask
+ROLE = "search"  # who answers where the caller names nobody and the settings have one
+
+
+async def ask(asked: Asked) -> None:
+    """POST /api/ask."""
+    question, reply = await _begun(asked)
+    async with aclosing(_answer(asked, question, reply)) as events:
+        async for event in events:
+            reply.piece(event)
+    await _keep(asked, question, reply)
+    await asked.wire.json(reply.whole())
+
+
+async def ask_stream(asked: Asked) -> None:
+    """POST /api/ask/stream."""
+    question, reply = await _begun(asked)
+    keep_alive(asked, reply)
+    async with aclosing(_answer(asked, question, reply)) as events:
+        async for event in events:
+            piece = reply.piece(event)
+            if reply.ended is not None:
+                await _keep(asked, question, reply)
+            await asked.wire.stream(reply.media_type, reply.broken)
+            await asked.wire.write(piece)
+    await asked.wire.end()
+
+
+async def _begun(asked: Asked) -> tuple[Question, AskReply]:
+    body: AskBody = asked.body
+    language = language_of(asked.brain, asked.call)
+    question = decode(body, await filter_of(asked.brain, body.filters), language)
+    return question, AskReply(question.language, question.session or f"session_{uuid4().hex}")
+
+
+async def _answer(asked: Asked, question: Question, reply: AskReply) -> AsyncGenerator[Event, None]:
+    """The events; where the model's engine fails before it has written anything, the passages are quoted instead."""
+    brain = asked.brain
+    turns = await _turns(asked, question)
+    model, command = (
+        await _model(asked, question),
+        f"dunoe models pull {brain.catalogue.first_model}",
+    )
+    reader = Reader(brain.search, brain.store.documents)
+    heard = (lambda _: None) if model is None else ear(asked, model)
+    answerer = Answerer(reader, partial(slot, asked), heard, brain.counts, brain.reading_tokens)
+    try:
+        async with aclosing(answerer.answer(question, turns, model, command)) as events:
+            async for event in events:
+                yield event
+        return
+    except (EngineFailed, EngineTimeout, Unavailable) as problem:
+        if not question.uses_documents or reply.has_text:
+            raise
+        reply.problem = problem
+    async with aclosing(answerer.answer(question, turns, None, command)) as events:
+        async for event in events:
+            if not (isinstance(event, Found) and reply.sources):
+                yield event
+
+
+async def _model(asked: Asked, question: Question) -> Model | None:
+    """Who answers: the role that was asked for, the `search` role, or the default; None where there is no model."""
+    catalogue = asked.brain.catalogue
+    name = question.role or (ROLE if catalogue.has(ROLE) else None)
+    try:
+        return await choose(asked, name, "chat")
+    except Unavailable as problem:
+        if problem.code != NO_MODEL:
+            raise
+    except NotFound:
+        if name is not None:
+            raise
+    return None
+
+
+async def _turns(asked: Asked, question: Question) -> list[Turn]:
+    """The session so far, oldest turn first."""
+    if not question.session:
+        return []
+    recent = asked.brain.store.conversations.recent
+    rows = await run_sync(partial(recent, owner(asked), session_id=question.session, limit=TURNS))
+    return [Turn(row.question, row.answer) for row in reversed(rows)]
+
+
+async def _keep(asked: Asked, question: Question, reply: AskReply) -> None:
+    """Keep the turn of a session; a client that posts it again gets this one back."""
+    ended = reply.ended
+    if not question.session or ended is None:
+        return
+    await run_sync(
+        partial(
+            asked.brain.store.conversations.save,
+            owner(asked),
+            question.text,
+            ended.answer,
+            session_id=question.session,
+            sources=[source_json(one) for one in reply.sources],
+            model_used=ended.model,
+        )
+    )
+
+
+ROUTES = [
+    Route("POST", "/api/ask", ask, "ask", "library", "문서에 묻기 · ask", AskBody),
+    Route(
+        "POST",
+        "/api/ask/stream",
+        ask_stream,
+        "ask",
+        "library",
+        "흘려 묻기 · ask, streamed",
+        AskBody,
+    ),
+]

@@ -1,0 +1,197 @@
+"""The library's folders: what is in them, what could not be read, and syncing them with progress."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import anyio
+import orjson
+from pydantic import Field
+
+from dunoe.engines.request import Json
+from dunoe.errors import BadRequest, Language, Problem, Text
+from dunoe.library.library import Status
+from dunoe.library.progress import Stand
+from dunoe.server import problems
+from dunoe.server.ask_reply import AskReply
+from dunoe.server.body import Body
+from dunoe.server.endpoint import Asked, Route, language_of
+from dunoe.server.query import read
+
+EVERY_S = 0.2  # between two looks at the progress
+NDJSON = "application/x-ndjson"
+
+
+class FolderBody(Body):
+    """POST and DELETE /api/library/folders."""
+
+    path: str = Field(description="absolute, or from ~ on; on the server's machine")
+
+
+class SyncBody(Body):
+    """POST /api/library/sync."""
+
+    stream: bool = True
+
+
+class ErrorsQuery(Body):
+    """GET /api/library/errors."""
+
+    limit: int = Field(1000, ge=1, le=10_000)
+    offset: int = Field(0, ge=0, le=2**53)
+
+
+def progress_json(stand: Stand, language: Language) -> Json:
+    """How far a sync is."""
+    said = asdict(stand)
+    for name in ("problem", "owing"):
+        problem = getattr(stand, name)
+        said[name] = None if problem is None else problems.body(problem, "ask", language)["error"]
+    done, total = stand.owed
+    return said | {
+        "owed": {"done": done, "total": total},
+        "done": stand.files_done,
+        "total": stand.files_total,
+        "bytes": stand.bytes_done,
+        "is_running": stand.is_running,
+    }
+
+
+async def status(asked: Asked) -> None:
+    """GET /api/library."""
+    await asked.wire.json(await _status(asked))
+
+
+async def errors(asked: Asked) -> None:
+    """GET /api/library/errors."""
+    query = read(asked.scope, ErrorsQuery)
+    language = language_of(asked.brain, asked.call)
+    rows = await asked.brain.library.errors()
+    await asked.wire.json(
+        [
+            {
+                "path": row.path,
+                "code": row.code,
+                "message": row.message.in_(language),
+                "hint": row.hint.in_(language),
+                "at": row.at.isoformat(),
+            }
+            for row in rows[query.offset : query.offset + query.limit]
+        ]
+    )
+
+
+async def add(asked: Asked) -> None:
+    """POST /api/library/folders: the next sync reads it."""
+    body: FolderBody = asked.body
+    await asked.brain.library.add(_path(body))
+    await asked.wire.json(await _status(asked))
+
+
+async def remove(asked: Asked) -> None:
+    """DELETE /api/library/folders: its documents are gone from answers at once; its files stay."""
+    body: FolderBody = asked.body
+    await asked.brain.library.remove(_path(body))
+    await asked.wire.json(await _status(asked))
+
+
+async def sync(asked: Asked) -> None:
+    """POST /api/library/sync: NDJSON of progress, the last line is the result; or the result alone.
+
+    Who leaves stops listening, not the sync: `DELETE` does that.
+    """
+    body: SyncBody = asked.body
+    brain, language = asked.brain, language_of(asked.brain, asked.call)
+    run = brain.syncing.begin(brain.library.sync)
+    if body.stream:
+        await asked.wire.stream(NDJSON, _broken)
+        while not run.is_over:
+            await asked.wire.write(_line(progress_json(brain.library.progress.now(), language)))
+            await run.over_within(EVERY_S)
+    stand = await run.result()
+    if not body.stream:
+        await asked.wire.json(progress_json(stand, language))
+        return
+    await asked.wire.write(_line(progress_json(stand, language)))
+    await asked.wire.end()
+
+
+async def stop(asked: Asked) -> None:
+    """DELETE /api/library/sync: what was read stays; the next sync goes on."""
+    await asked.brain.syncing.stop()
+    await asked.wire.json(await _status(asked))
+
+
+async def progress(asked: Asked) -> None:
+    """GET /api/library/progress: SSE while something is being done."""
+    language, library = language_of(asked.brain, asked.call), asked.brain.library
+    await asked.wire.stream("text/event-stream", AskReply.broken)
+    told: Json = {}
+    while True:
+        stand = library.progress.now()
+        now = progress_json(stand, language)
+        if now != told:
+            told = now
+            await asked.wire.write(b"data: " + orjson.dumps(now) + b"\n\n")
+        if not stand.is_running and stand.owed == (0, 0):
+            await asked.wire.end()
+            return
+        await anyio.sleep(EVERY_S)
+
+
+async def _status(asked: Asked) -> Json:
+    brain, language = asked.brain, language_of(asked.brain, asked.call)
+    found: Status = await brain.library.status()
+    return {
+        "folders": [
+            {
+                "path": folder.path,
+                "documents": folder.counts.documents,
+                "passages": folder.counts.passages,
+                "failures": folder.counts.failures,
+                "size": folder.counts.size,
+                "source": "settings" if folder.is_set else "added",
+                "is_there": not folder.said,
+                "said": folder.said,
+            }
+            for folder in found.folders
+        ],
+        "documents": found.counts.documents,
+        "passages": found.counts.passages,
+        "failures": found.counts.failures,
+        "size": found.counts.size,
+        "skipped": found.skipped,
+        "embedding_model": found.model or None,
+        "progress": progress_json(found.stand, language),
+        "is_watching": brain.settings.library.watch,
+    }
+
+
+def _path(body: FolderBody) -> Path:
+    """The folder as a person wrote it."""
+    if not body.path.strip() or "\0" in body.path:
+        raise BadRequest(
+            Text("폴더 경로가 필요합니다", "a folder's path is needed"),
+            Text('{"path": "/home/나/문서"}로 보내세요.', 'send {"path": "/home/me/documents"}.'),
+            param="path",
+        )
+    return Path(body.path).expanduser()
+
+
+def _line(said: Json) -> bytes:
+    return orjson.dumps(said) + b"\n"
+
+
+def _broken(problem: Problem, language: Language) -> bytes:
+    return _line(problems.body(problem, "ask", language))
+
+
+_SYNC, _FOLDERS = "/api/library/sync", "/api/library/folders"
+ROUTES = [
+    Route("GET", "/api/library", status, "ask", "library", "라이브러리 · the library"),
+    Route("GET", "/api/library/errors", errors, "ask", "library", "못 읽은 파일 · errors"),
+    Route("GET", "/api/library/progress", progress, "ask", "library", "진행 · progress"),
+    Route("POST", _FOLDERS, add, "ask", "admin", "폴더 더하기 · add a folder", FolderBody),
+    Route("DELETE", _FOLDERS, remove, "ask", "admin", "폴더 빼기 · remove a folder", FolderBody),
+    Route("POST", _SYNC, sync, "ask", "admin", "동기화 · sync", SyncBody),
+    Route("DELETE", _SYNC, stop, "ask", "admin", "동기화 멈추기 · stop the sync"),
+]

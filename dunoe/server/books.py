@@ -164,7 +164,7 @@ class Books:
 
 def _write(line: str) -> None:
     """Onto stderr, past `logging`, which takes ten times as long and had nothing to add to the line."""
-    with suppress(OSError, ValueError, AttributeError):  # broken, closed, none: answers go on
+    with suppress(OSError, ValueError):  # a broken pipe, a closed stream: answers go on
         sys.stderr.write(line)
 
 

@@ -17,7 +17,7 @@ AT_ONCE = 8  # questions to one tokenizer at the same time
 KEPT = 20_000  # counts that are remembered: about as many passages as are read in a busy day
 FRAME = 8  # tokens of a template around one message, about
 ENDLESS = sys.maxsize
-CAUTION = 1.15  # an estimate may be that much too low, see `library.chunking.estimate`
+CAUTION = 1.2  # an estimate may be that much too low, see `library.chunking.estimate`
 
 
 class _Key(NamedTuple):

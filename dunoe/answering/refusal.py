@@ -9,24 +9,25 @@ from dunoe.library.search import Features
 
 
 def is_relevant(features: Features) -> bool:
-    """True when the best passage is more probably about the question than not.
+    """True when the best passage is probably enough about the question to be read; nothing found never is.
 
-    The thresholds are data, measured by `python -m bench.answering`; nothing found is never relevant.
+    How probable, and what is enough, are data: `refusal.toml`, measured by `python -m bench.answering`.
     """
-    if features == Features():
-        return False
-    return relevance(features) >= 0.5
-
-
-def relevance(features: Features) -> float:
-    """How probable that is, 0 to 1: a logistic function of what is known."""
     known = {name: getattr(features, name) for name in Features.__slots__}
     measured = {name: value for name, value in known.items() if value is not None}
-    weights = _weights().get("+".join(measured))
-    if weights is None:  # a mix that was not measured: one leg alone decides, the surest that was
-        name = next(leg for leg in ("rerank", "coverage", "cosine", "margin") if leg in measured)
-        weights, measured = _weights()[name], {name: measured[name]}
-    total = weights["bias"] + sum(weights[name] * value for name, value in measured.items())
+    if not measured:
+        return False
+    for mix in ("rerank", "coverage+margin", "coverage"):
+        if measured.keys() >= set(mix.split("+")):
+            weights = _weights()[mix]
+            return probability(weights, measured) >= weights["threshold"]
+    return True  # vectors alone: their cosines mean something else in every model
+
+
+def probability(weights: dict[str, float], measured: dict[str, float]) -> float:
+    """A logistic function of what is known, 0 to 1."""
+    names = weights.keys() - {"bias", "threshold"}
+    total = weights["bias"] + sum(weights[name] * measured[name] for name in names)
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
 
 

@@ -23,6 +23,7 @@ INLINE = {
     "kbd", "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
     "var", "wbr", "ruby", "rb", "rt", "rp", "acronym",
 }  # fmt: skip
+TAKEN_WHOLE = {"pre", "table"}
 MOST_SPAN = 100
 BREAK = "\x0b"  # a line end that is meant, other than those of the source
 DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w-]+)""", re.I)
@@ -79,22 +80,20 @@ def body(root: Element | None) -> list[Item]:
 def items_of(root: Element, depth: int = 0) -> Iterator[Item]:
     """Paragraphs, headings, lists and tables in an element. Walks without recursion, tables in tables aside."""
     collected = _Collected()
-    waiting: list[tuple[Element, bool]] = [(root, True)]
+    collected.words.append(root.text or "")
+    waiting: list[tuple[Element, bool]] = [(one, True) for one in reversed(root)]
     while waiting:
         element, is_entering = waiting.pop()
         kind = local(element)
-        if is_entering:
-            if element is root or not _is_unread(element):
-                yield from _entered(element, kind, collected, depth)
-                if kind not in ("pre", "table") or element is root:
-                    waiting.append((element, False))
-                    waiting += [(one, True) for one in reversed(element)]
-                    continue
-            collected.words.append((element.tail or "") if element is not root else "")
-            continue
-        if kind not in INLINE:
+        if is_entering and not _is_unread(element):
+            yield from _entered(element, kind, collected, depth)
+            if kind not in TAKEN_WHOLE:
+                waiting.append((element, False))
+                waiting += [(one, True) for one in reversed(element)]
+                continue
+        elif not is_entering and kind not in INLINE:
             yield from collected.end(kind)
-        collected.words.append((element.tail or "") if element is not root else "")
+        collected.words.append(element.tail or "")
     yield from collected.end("")
     yield from collected.end_list()
 
@@ -114,9 +113,10 @@ def _entered(element: Element, kind: str, collected: "_Collected", depth: int) -
             yield from collected.end_list()
             yield Paragraph("".join(element.itertext()).strip("\n"), kind="code")
             return
-        if kind == "table" and depth < flow.DEEPEST:
+        if kind == "table":
             yield from collected.end_list()
-            yield from table(element, depth)
+            if depth < flow.DEEPEST:
+                yield from table(element, depth)
             return
     if kind == "li":
         collected.begin_point()
@@ -168,17 +168,18 @@ def table(element: Element, depth: int) -> Iterator[Item]:
     ]
     yield from (Paragraph("".join(one.itertext())) for one in children(element, "caption"))
     cells: list[tuple[int, int, list[Item]]] = []
-    taken: set[tuple[int, int]] = set()
+    free_from: dict[int, int] = {}  # column -> the row from which no cell above reaches into it
     for row_number, row in enumerate(rows):
         column = 0
         for cell in children(row, "td", "th"):
-            while (row_number, column) in taken:
+            while free_from.get(column, 0) > row_number:
                 column += 1
             down, across = (
                 max(1, min(number(cell.get(name), 1), MOST_SPAN)) for name in ("rowspan", "colspan")
             )
-            taken |= {(row_number + r, column + c) for r in range(down) for c in range(across)}
             cells.append((row_number, column, list(items_of(cell, depth + 1))))
+            for covered in range(column, column + across):
+                free_from[covered] = row_number + down
             column += across
     inner = [item for _, _, items in cells for item in items]
     if any(

@@ -1,7 +1,7 @@
 """The numbers before paragraphs that Hangul counts by itself: 1., 가., 1), 제1조."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 SYLLABLES = "가나다라마바사아자차카타파하"
@@ -65,7 +65,7 @@ PLAIN = Shape()
 class Heads:
     """Counts the paragraphs of a document."""
 
-    def __init__(self, numberings: dict[str, Sequence[Level]]) -> None:
+    def __init__(self, numberings: Mapping[str, Sequence[Level]]) -> None:
         self.numberings = numberings
         self.outline = ""  # the numbering of the section that is being read
         self._counts: dict[str, list[int]] = {}

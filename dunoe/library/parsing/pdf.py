@@ -20,6 +20,7 @@ LARGER = 1.15  # times the size of the body: a heading
 HEADING_CHARS = 80
 HEADING_LEVELS = 3
 POINT = re.compile(r"\s*([·•*○●□■◦▪▶※①-⑳-]|\d{1,2}[.)]|[가-하][.)]|\([0-9가-하]\))\s")
+EDGE = 2  # lines
 FEW_PAGES = 3  # what stands at the edge of so many pages and of half of all is no text
 NUMBERS = re.compile(r"\d+")
 
@@ -48,7 +49,7 @@ def parse(data: bytes, name: str) -> Parsed:
     pieces = [
         piece
         for number, lines in enumerate(pages, 1)
-        for run in in_reading_order([line for line in lines if _bare(line) not in repeated])
+        for run in in_reading_order(_without(lines, repeated))
         for piece in _pieces(number, run)
     ]
     levels = heading_levels(pieces)
@@ -103,15 +104,25 @@ def _bare(line: Line) -> str:
     return NUMBERS.sub("#", "".join(line.text.split()))
 
 
+def _edges(lines: Sequence[Line]) -> list[Line]:
+    """The lines at the top and at the bottom of a page."""
+    heights = sorted({line.box.top for line in lines}, reverse=True)
+    edge = {*heights[:EDGE], *heights[-EDGE:]}
+    return [line for line in lines if line.box.top in edge and not line.rows]
+
+
 def _repeated(pages: Sequence[Sequence[Line]]) -> set[str]:
-    """What stands at the top or the bottom of page after page, page numbers aside: running heads."""
+    """What stands at the edge of page after page, page numbers aside: running heads."""
     seen: Counter[str] = Counter()
     for lines in pages:
-        heights = sorted((line.box.top for line in lines), reverse=True)
-        edge = {*heights[:2], *heights[-2:]}
-        seen.update({_bare(line) for line in lines if line.box.top in edge and not line.rows})
+        seen.update({_bare(line) for line in _edges(lines)})
     least = max(FEW_PAGES, len(pages) / 2)
     return {text for text, number in seen.items() if number >= least}
+
+
+def _without(lines: Sequence[Line], repeated: set[str]) -> list[Line]:
+    left_out = {id(line) for line in _edges(lines) if _bare(line) in repeated}
+    return [line for line in lines if id(line) not in left_out]
 
 
 def _pieces(page: int, run: Sequence[Line]) -> Iterator[Piece]:

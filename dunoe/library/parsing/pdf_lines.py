@@ -3,17 +3,18 @@
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pypdfium2
 from pypdfium2 import raw
 
 GAP = 2.5  # heights of a letter between two letters: they stand in two columns
 JUMPS = 2  # so often up and not to the right: the file's order is not that of reading
+LINE_ENDS = {"\r", "\n"}
 SPLIT = {"\ufffe", "\x02", "\xad"}  # a word goes on in the next line
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """Left, bottom, right, top in points; up is more."""
 
     left: float
@@ -39,34 +40,35 @@ class Line:
 
 def lines_of(page: pypdfium2.PdfTextPage) -> Iterator[Line]:
     """The lines of a page in the order of the file."""
-    letters: list[tuple[str, Box]] = []
+    text: list[str] = []
+    boxes: list[Box] = []  # of the letters that are seen
+    found = raw.FS_RECTF()
+    handle, letter_at, box_at = page.raw, raw.FPDFText_GetUnicode, raw.FPDFText_GetLooseCharBox
     for index in range(page.count_chars()):
-        letter = chr(raw.FPDFText_GetUnicode(page, index))
-        box = Box(*page.get_charbox(index, loose=True))
-        if letter in "\r\n" or (letters and _is_apart(letters, letter, box)):
-            yield from _line(letters)
-            letters = []
-        if letter not in "\r\n":
-            letters.append((letter, box))
-    yield from _line(letters)
+        letter = chr(letter_at(handle, index))
+        if letter in LINE_ENDS:
+            yield from _line(text, boxes)
+            text, boxes = [], []
+        elif letter.isspace() or letter in SPLIT:
+            text.append(letter)
+        else:
+            box_at(handle, index, found)
+            box = Box(found.left, found.bottom, found.right, found.top)
+            if boxes and box.left - boxes[-1].right > GAP * max(_height(box), _height(boxes[-1])):
+                yield from _line(text, boxes)
+                text, boxes = [], []
+            text.append(letter)
+            boxes.append(box)
+    yield from _line(text, boxes)
 
 
-def _is_apart(letters: list[tuple[str, Box]], letter: str, box: Box) -> bool:
-    last = next((one for text, one in reversed(letters) if text.strip()), None)
-    if last is None or not letter.strip():
-        return False
-    return box.left - last.right > GAP * max(last.top - last.bottom, box.top - box.bottom)
+def _height(box: Box) -> float:
+    return box.top - box.bottom
 
 
-def _line(letters: list[tuple[str, Box]]) -> Iterator[Line]:
-    boxes = [box for letter, box in letters if letter.strip() and letter not in SPLIT]
-    if not boxes:
-        return
-    yield Line(
-        "".join(letter for letter, _ in letters),
-        _around(boxes),
-        statistics.median(box.top - box.bottom for box in boxes),
-    )
+def _line(text: list[str], boxes: list[Box]) -> Iterator[Line]:
+    if boxes:
+        yield Line("".join(text), _around(boxes), statistics.median(map(_height, boxes)))
 
 
 def _around(boxes: Sequence[Box]) -> Box:

@@ -50,8 +50,8 @@ def _read(data: bytes, workbook_title: str, date: str) -> Parsed:
 def _rows(sheet: openpyxl.worksheet._read_only.ReadOnlyWorksheet, left: int) -> Iterator[list[str]]:
     """The rows as text, without the empty cells at their ends, up to so many cells."""
     sheet.reset_dimensions()  # what a file says of its size is often wrong
-    for row in sheet.iter_rows(values_only=True, max_col=COLUMNS):
-        texts = [shown(cell) for cell in row]
+    for row in sheet.iter_rows(values_only=True):
+        texts = [shown(cell) for cell in row[:COLUMNS]]
         while texts and not texts[-1]:
             texts.pop()
         yield texts

@@ -48,6 +48,13 @@ def test_a_table_that_lays_out_a_page_is_what_stands_in_it() -> None:
     assert parsed.text == "왼쪽\n\n가운데\n\n글\n\n"
 
 
+def test_cells_that_reach_over_thousands_of_others_take_no_more_room_than_they_have_words() -> None:
+    cells = "<td rowspan=60000 colspan=60000>칸" * 500
+    parsed = parse(f"<html><body><table><tr>{cells}<tr><td>아래</table>".encode(), "x")
+    assert parsed.text.count("칸") == 500
+    assert len(parsed.text) < 20_000
+
+
 def test_a_page_of_a_hundred_thousand_boxes_in_boxes_ends() -> None:
     with pytest.raises(Unreadable):
         parse(b"<html><body>" + b"<div>" * 100_000 + "깊은 글".encode(), "x")

@@ -84,6 +84,13 @@ def test_running_heads_and_page_numbers_are_left_out() -> None:
     assert text.count("text of page") == 4
 
 
+def test_lines_that_differ_by_a_number_only_are_text_away_from_the_edge() -> None:
+    page = [(f"item {number} of the list", 50, 800 - 20 * number, BODY) for number in range(10)]
+    text = parse(documents.pdf([page] * 4), "x").text
+    assert text.count("item 5 of the list") == 4
+    assert "item 0 of the list" not in text
+
+
 def test_a_page_without_text_is_named() -> None:
     data = documents.pdf([column(["words here"], 50, 700), []], grid=(50, 610, 250, 680, 1, 1))
     assert parse(data, "x").warnings == ("글이 없는 쪽(그림이나 스캔): 2",)

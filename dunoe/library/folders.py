@@ -1,0 +1,287 @@
+"""Which files there are: library folders walked with their ignore rules, past links that loop and files that vanish."""
+
+import os
+import re
+import stat
+import unicodedata
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pathspec import GitIgnoreSpec, RegexPattern
+from pathspec.patterns.gitignore import GitIgnorePatternError
+
+from dunoe.errors import Misconfigured, Text
+
+BAD_GLOB = (GitIgnorePatternError, re.error)  # what pathspec raises
+IGNORE_FILES = (".gitignore", ".dunoeignore")  # the later one wins
+# Folders that programs fill; hidden ones are skipped without being named here.
+_JUNK = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "bower_components"})
+_JUNK |= {"$RECYCLE.BIN", "System Volume Information", "__MACOSX"}
+# What editors, offices and downloads leave beside a file while it is open.
+_PASSING = ("~", ".tmp", ".part", ".partial", ".crdownload", ".swp", ".lock")
+
+
+class Seen(NamedTuple):
+    """One file as the walk found it. path: to open it with. folder: the library folder, as written."""
+
+    path: str
+    folder: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def name(self) -> str:
+        """What the file is called, in one spelling of Hangul."""
+        return unicodedata.normalize("NFC", written(self.path).rpartition("/")[2])
+
+
+class Untold(NamedTuple):
+    """A folder that could not be looked into, as written, and what the system said."""
+
+    path: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What stands in the folders: files by written path, and folders that would not tell."""
+
+    files: dict[str, Seen] = field(default_factory=dict)
+    untold: list[Untold] = field(default_factory=list)
+
+    def is_told(self, path: str) -> bool:
+        """False for a path below a folder that could not be looked into: nobody knows whether it is there."""
+        return not any(is_below(path, one.path) for one in self.untold)
+
+
+def written(path: str) -> str:
+    """A path as text that can be stored and shown: bytes that are no UTF-8 become `\\xff`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def is_below(path: str, folder: str) -> bool:
+    """True for the folder itself and for everything in it."""
+    return path == folder or path.startswith(folder if folder.endswith("/") else f"{folder}/")
+
+
+def is_of_interest(path: str, folder: str) -> bool:
+    """False for what a walk through the library folder would never look at; an ignore file is of interest."""
+    parts = path[len(folder) :].strip("/").split("/")
+    *above, name = parts
+    if any(_is_passing(part) or part in _JUNK for part in above):
+        return False
+    return name in IGNORE_FILES or not (_is_passing(name) or name in _JUNK)
+
+
+class Rules:
+    """Which files of the settings' folders are meant; `include` and `exclude` are lines of a `.gitignore`."""
+
+    def __init__(self, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> None:
+        """Raises `Misconfigured` for a line that is no glob."""
+        self._include = _settings_spec("include", include)
+        self._exclude = _settings_spec("exclude", exclude)
+
+    def takes(self, inside: str) -> bool:
+        """May this file be read? inside: its path from the library folder down."""
+        if self._exclude is not None and self._exclude.match_file(inside):
+            return False
+        return self._include is None or self._include.match_file(inside)
+
+    def enters(self, inside: str) -> bool:
+        """Is this folder walked into at all? It ends with a slash."""
+        return self._exclude is None or not self._exclude.match_file(inside)
+
+
+class _Ignored:
+    """The ignore files from a library folder down to one folder in it; the deepest that has a word decides."""
+
+    def __init__(self, specs: Sequence[tuple[int, GitIgnoreSpec]] = ()) -> None:
+        self._specs = (
+            specs  # (length of the path they lie at, with its slash; the rules), outermost first
+        )
+
+    def with_those_of(self, folder: str, inside: str) -> "_Ignored":
+        more = [
+            (len(inside), spec)
+            for name in IGNORE_FILES
+            if (spec := _read_spec(f"{folder}/{name}")) is not None
+        ]
+        return _Ignored([*self._specs, *more]) if more else self
+
+    def hides(self, inside: str) -> bool:
+        for length, spec in reversed(self._specs):
+            if (hidden := _verdict(spec, inside[length:])) is not None:
+                return hidden
+        return False
+
+
+class _Folder(NamedTuple):
+    """A folder still to be looked into. inside: its path from the library folder down, empty or with a slash."""
+
+    path: str
+    inside: str
+    ignored: _Ignored
+
+
+class Walk:
+    """One walk through all library folders. What links lead to is seen once, under its real path if it has one."""
+
+    def __init__(self, rules: Rules, under: Iterable[str] | None = None) -> None:
+        """under: look only at these paths, and at what is below them."""
+        self._rules = rules
+        self._under = None if under is None else tuple(under)
+        self._visited: set[tuple[int, int]] = set()  # device and inode of folders
+        self._real: set[tuple[int, int]] = set()  # and of files that are no links
+        self._linked: list[tuple[tuple[int, int], Seen]] = []
+        self.scan = Scan()
+
+    def look(self, folders: Iterable[str]) -> Scan:
+        """What stands in these folders. A library folder may be a single file too."""
+        for folder in folders:
+            self._root(folder)
+        for inode, seen in self._linked:
+            if inode not in self._real:
+                self._real.add(inode)
+                self.scan.files.setdefault(written(seen.path), seen)
+        return self.scan
+
+    def _root(self, folder: str) -> None:
+        try:
+            found = Path(folder).stat()
+        except OSError as exc:
+            self._cannot(folder, exc)
+            return
+        if stat.S_ISREG(found.st_mode):
+            self._file(Seen(folder, written(folder), found.st_size, found.st_mtime_ns), found)
+            return
+        waiting = [_Folder(folder, "", _Ignored())]
+        links = deque[_Folder]()  # behind everything that stands where it says
+        while waiting or links:
+            one = waiting.pop() if waiting else links.popleft()
+            for below, is_link in self._inside(one, folder):
+                (links if is_link else waiting).append(below)
+
+    def _inside(self, one: _Folder, root: str) -> Iterator[tuple[_Folder, bool]]:
+        """Note the files of a folder; yield the folders in it, and whether a link led there."""
+        entries = self._entries(one.path)
+        ignored = one.ignored.with_those_of(one.path, one.inside) if entries else one.ignored
+        for entry in entries:
+            inside = one.inside + entry.name
+            try:
+                if entry.is_dir():
+                    if self._enters(entry.name, inside, ignored):
+                        yield _Folder(entry.path, f"{inside}/", ignored), entry.is_symlink()
+                elif entry.is_file() and self._rules.takes(inside) and not ignored.hides(inside):
+                    if (found := entry.stat()).st_size == 0:  # nothing to read, or nothing yet
+                        continue
+                    seen = Seen(entry.path, written(root), found.st_size, found.st_mtime_ns)
+                    self._file(seen, found, is_link=entry.is_symlink())
+            except OSError:  # a file that vanished, a link to itself: not there
+                continue
+
+    def _entries(self, path: str) -> list[os.DirEntry[str]]:
+        """What may be of interest in a folder, by name; nothing when it was seen before."""
+        try:
+            here = Path(path).stat()
+            if (here.st_dev, here.st_ino) in self._visited:
+                return []
+            self._visited.add((here.st_dev, here.st_ino))
+            with os.scandir(path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except FileNotFoundError:  # gone since its parent was read
+            return []
+        except OSError as exc:
+            self._cannot(path, exc)
+            return []
+        return [one for one in found if not _is_passing(one.name) and self._is_wanted(one.path)]
+
+    def _enters(self, name: str, inside: str, ignored: _Ignored) -> bool:
+        return (
+            name not in _JUNK
+            and self._rules.enters(f"{inside}/")
+            and not ignored.hides(f"{inside}/")
+        )
+
+    def _file(self, seen: Seen, found: os.stat_result, *, is_link: bool = False) -> None:
+        inode = (found.st_dev, found.st_ino)
+        if is_link:
+            self._linked.append((inode, seen))
+        else:
+            self._real.add(inode)
+            self.scan.files.setdefault(written(seen.path), seen)
+
+    def _is_wanted(self, path: str) -> bool:
+        if self._under is None:
+            return True
+        return any(is_below(path, one) or is_below(one, path) for one in self._under)
+
+    def _cannot(self, path: str, exc: OSError) -> None:
+        self.scan.untold.append(Untold(written(path), exc.strerror or str(exc)))
+
+
+def _verdict(spec: GitIgnoreSpec, path: str) -> bool | None:
+    """What the last line that means this very path says of it; None where none does.
+
+    As git goes down folder by folder, a line counts for what it names and not for what lies below: pathspec's own
+    check takes `*`, `!*.md`, `!notes/` for nothing but files at the top.
+    """
+    for pattern in reversed(spec.patterns):
+        if not isinstance(pattern, RegexPattern) or pattern.include is None:
+            continue
+        found = pattern.regex.search(path) if pattern.regex is not None else None
+        if found is not None and _is_itself(found, path):
+            return pattern.include
+    return None
+
+
+def _is_itself(found: re.Match[str], path: str) -> bool:
+    """Did the line mean this path, and not a folder above it? A folder ends with a slash; so pathspec writes them."""
+    if not found.re.pattern.startswith("^"):  # `*` or `*/`
+        return path.endswith("/") or not found.re.groups
+    if not found.re.groups:  # `notes/**`: what is below
+        return found.end() < len(path)
+    return found["ps_d"] is None or found.end() == len(path)
+
+
+def _is_passing(name: str) -> bool:
+    return name.startswith((".", "~$")) or name.endswith(_PASSING)
+
+
+def _read_spec(path: str) -> GitIgnoreSpec | None:
+    """The rules of an ignore file; None where there is none that can be read. A line that is no glob is skipped."""
+    try:
+        lines = Path(path).read_text("utf-8", "surrogateescape").split("\n")
+    except OSError:
+        return None
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except BAD_GLOB:
+        return GitIgnoreSpec.from_lines(line for line in lines if _is_glob(line))
+
+
+def _is_glob(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except BAD_GLOB:
+        return False
+    return True
+
+
+def _settings_spec(key: str, lines: Iterable[str]) -> GitIgnoreSpec | None:
+    kept = list(lines)
+    for line in kept:
+        if not _is_glob(line):
+            raise Misconfigured(
+                Text(
+                    f"[library] {key}: 글로브가 아닙니다: '{line}'",
+                    f"[library] {key}: '{line}' is no glob",
+                ),
+                Text(
+                    '.gitignore의 한 줄처럼 쓰세요: "*.md", "reports/**/*.pdf", "drafts/".',
+                    'write it like a line of a .gitignore: "*.md", "reports/**/*.pdf", "drafts/".',
+                ),
+            )
+    return GitIgnoreSpec.from_lines(kept) if kept else None

@@ -1,0 +1,103 @@
+"""The library folders: those of the settings, those that a person added, or dunoe's own guide where there are none."""
+
+import os
+from pathlib import Path
+
+from anyio.to_thread import run_sync
+
+from dunoe.errors import BadRequest, NotFound, Text
+from dunoe.library.folders import is_below, written
+from dunoe.settings import LibrarySettings
+from dunoe.store.collections import Folders
+
+GUIDE = (
+    Path(__file__).parents[1] / "guide"
+)  # read by an empty library, so that the first question works
+
+
+class Roots:
+    """Which folders the library reads, in the order in which they were named."""
+
+    def __init__(self, settings: LibrarySettings, added: Folders) -> None:
+        self._set = tuple(str(folder) for folder in settings.folders)
+        self._sample = (str(GUIDE),) if settings.sample and GUIDE.is_dir() else ()
+        self._rows = added
+        self._added: tuple[str, ...] = ()
+
+    async def refresh(self) -> None:
+        """See what was added, by another process too."""
+        self._added = tuple(await run_sync(self._rows.all))
+
+    def all(self) -> tuple[str, ...]:
+        """Absolute paths, each once."""
+        return tuple(dict.fromkeys((*self._set, *self._added))) or self._sample
+
+    def is_set(self, path: str) -> bool:
+        """Does it stand in the settings, so that only they can take it out?"""
+        return path in self._set
+
+    async def add(self, folder: Path) -> str:
+        """Add a folder, or a single file, and return its path.
+
+        Raises `NotFound` where there is none, `BadRequest` for one that is in the library already.
+        """
+        path = _absolute(folder)
+        if not await run_sync(Path(path).exists):
+            raise NotFound(
+                Text(f"폴더가 없습니다: {written(path)}", f"no such folder: {written(path)}"),
+                Text("경로를 확인하세요.", "check the path."),
+                code="folder_not_found",
+            )
+        if path != written(path):
+            raise BadRequest(
+                Text(
+                    f"UTF-8이 아닌 폴더 이름입니다: {written(path)}",
+                    f"the name of this folder is not UTF-8: {written(path)}",
+                ),
+                Text("폴더의 이름을 바꾸세요.", "rename the folder."),
+                code="folder_name",
+            )
+        inside = next((one for one in (*self._set, *self._added) if is_below(path, one)), None)
+        if inside is not None:
+            raise BadRequest(
+                Text(f"이미 라이브러리에 있습니다: {inside}", f"it is in the library: {inside}"),
+                Text(
+                    "`dunoe library sync`로 다시 읽습니다.", "`dunoe library sync` reads it again."
+                ),
+                code="folder_known",
+            )
+        await run_sync(self._rows.add, path)
+        await self.refresh()
+        return path
+
+    async def remove(self, folder: Path) -> str:
+        """Take a folder out and return its path.
+
+        Raises `NotFound` for one that was not added, `BadRequest` for one of the settings.
+        """
+        path = _absolute(folder)
+        if self.is_set(path):
+            raise BadRequest(
+                Text(f"설정에 있는 폴더입니다: {path}", f"this folder is in the settings: {path}"),
+                Text(
+                    "dunoe.toml의 [library] folders에서 지우세요.",
+                    "delete it from folders in [library] of dunoe.toml.",
+                ),
+                code="folder_set",
+            )
+        if not await run_sync(self._rows.remove, path):
+            raise NotFound(
+                Text(
+                    f"라이브러리에 없는 폴더입니다: {written(path)}",
+                    f"this folder is not in the library: {written(path)}",
+                ),
+                Text("`dunoe library status`로 확인하세요.", "see `dunoe library status`."),
+                code="folder_not_found",
+            )
+        await self.refresh()
+        return path
+
+
+def _absolute(folder: Path) -> str:
+    whole = folder.expanduser()
+    return os.path.abspath(whole)  # noqa: PTH100 - a link keeps the name that the person gave it

@@ -1,0 +1,166 @@
+"""Which files there are: ignore rules, links, and names that nobody would choose."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dunoe.errors import Misconfigured
+from dunoe.library.folders import Rules, Walk, is_of_interest, written
+
+
+def grow(root: Path, *paths: str) -> None:
+    """Make these files, each with a letter in it."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("x")
+
+
+def seen(root: Path, rules: Rules | None = None, under: list[str] | None = None) -> list[str]:
+    """What a walk finds, from the folder down."""
+    scan = Walk(rules or Rules(), under).look([str(root)])
+    assert scan.untold == []
+    return sorted(path[len(str(root)) + 1 :] for path in scan.files)
+
+
+def test_files_are_found_with_size_and_time(tmp_path: Path) -> None:
+    grow(tmp_path, "a.md", "sub/b.md")
+    found = Walk(Rules()).look([str(tmp_path)]).files[str(tmp_path / "sub/b.md")]
+    status = (tmp_path / "sub/b.md").stat()
+    assert (found.path, found.folder) == (str(tmp_path / "sub/b.md"), str(tmp_path))
+    assert (found.size, found.mtime_ns, found.name) == (1, status.st_mtime_ns, "b.md")
+
+
+def test_hidden_things_junk_and_passing_files_are_left_out(tmp_path: Path) -> None:
+    grow(tmp_path, "a.md", ".env", ".git/config", "x/node_modules/b.md", "x/__pycache__/c.pyc")
+    grow(tmp_path, ".venv/d.md", "~$report.docx", "e.md~", "f.tmp", "g.crdownload", ".a.md.swp")
+    (tmp_path / "empty.md").touch()
+    os.mkfifo(tmp_path / "pipe")
+    assert seen(tmp_path) == ["a.md"]
+
+
+@pytest.mark.parametrize(
+    ("ignore", "left"),
+    [
+        ({".gitignore": "*.log\n"}, "a.md sub/b.md"),
+        ({".dunoeignore": "sub/\n"}, "a.log a.md"),
+        ({".gitignore": "*.log", ".dunoeignore": "!a.log"}, "a.log a.md sub/b.md"),
+        ({".gitignore": "/b.md\n"}, "a.log a.md sub/b.log sub/b.md"),
+        ({"sub/.gitignore": "/b.md\n"}, "a.log a.md sub/b.log"),
+        ({".gitignore": "*.log", "sub/.gitignore": "!b.log"}, "a.md sub/b.log sub/b.md"),
+        ({".gitignore": "sub", "sub/.gitignore": "!b.md"}, "a.log a.md"),
+        ({".gitignore": "# *.md\n\n!\n[z-a]\n*.log\r\n"}, "a.md sub/b.md"),
+        ({".gitignore": "*\n!*.md\n!sub/\n"}, "a.md sub/b.md"),
+        ({".gitignore": "*\n!*.md\n"}, "a.md"),
+        ({".gitignore": "sub/**\n!sub/b.md"}, "a.log a.md sub/b.md"),
+        ({".gitignore": "sub/\n!sub/b.md"}, "a.log a.md"),
+        ({".gitignore": "*/\n"}, "a.log a.md"),
+    ],
+)
+def test_ignore_files_are_read_as_git_does(
+    tmp_path: Path, ignore: dict[str, str], left: str
+) -> None:
+    grow(tmp_path, "a.md", "a.log", "sub/b.md", "sub/b.log")
+    for name, text in ignore.items():
+        (tmp_path / name).write_text(text)
+    assert seen(tmp_path) == left.split()
+
+
+def test_the_settings_say_what_is_read_and_what_is_not(tmp_path: Path) -> None:
+    grow(tmp_path, "a.md", "b.txt", "drafts/c.md", "reports/2024/d.pdf", "e.pdf")
+    rules = Rules(include=["*.md", "reports/**/*.pdf"], exclude=["drafts/"])
+    assert seen(tmp_path, rules) == ["a.md", "reports/2024/d.pdf"]
+
+
+def test_a_glob_that_is_none_is_refused_with_its_key() -> None:
+    with pytest.raises(Misconfigured, match="exclude") as refused:
+        Rules(exclude=["[z-a]"])
+    assert "[z-a]" in refused.value.message.ko
+
+
+def test_links_that_loop_end(tmp_path: Path) -> None:
+    grow(tmp_path, "a/b/c.md")
+    (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    assert seen(tmp_path) == ["a/b/c.md"]
+
+
+def test_what_a_link_leads_to_is_read_once_under_its_own_name(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    grow(root, "z/real.md")
+    grow(outside, "o.md")
+    (root / "a").symlink_to(root / "z")
+    (root / "b.md").symlink_to(root / "z/real.md")
+    (root / "out").symlink_to(outside)
+    (root / "out2").symlink_to(outside)
+    assert seen(root) == ["out/o.md", "z/real.md"]
+
+
+def test_folders_within_folders_are_read_once(tmp_path: Path) -> None:
+    grow(tmp_path, "a.md", "sub/b.md")
+    scan = Walk(Rules()).look([str(tmp_path), str(tmp_path / "sub")])
+    assert [one.folder for one in scan.files.values()] == [str(tmp_path)] * 2
+
+
+def test_a_single_file_may_be_a_library_folder(tmp_path: Path) -> None:
+    grow(tmp_path, "a.md", "b.md")
+    assert list(Walk(Rules()).look([str(tmp_path / "a.md")]).files) == [str(tmp_path / "a.md")]
+
+
+def test_a_name_that_is_no_utf8_is_written_so_that_it_can_be_shown(tmp_path: Path) -> None:
+    grow(tmp_path, os.fsdecode(b"caf\xe9.md"))
+    scan = Walk(Rules()).look([str(tmp_path)])
+    ((name, found),) = scan.files.items()
+    assert name == f"{tmp_path}/caf\\xe9.md" == written(found.path)
+    assert os.fsencode(found.path) == os.fsencode(tmp_path) + b"/caf\xe9.md"
+
+
+def test_a_folder_that_would_not_tell_is_told(tmp_path: Path) -> None:
+    scan = Walk(Rules()).look([str(tmp_path / "gone")])
+    (untold,) = scan.untold
+    assert untold.path == str(tmp_path / "gone")
+    assert not scan.is_told(str(tmp_path / "gone" / "a.md"))
+    assert scan.is_told(str(tmp_path / "gone.md"))
+
+
+def test_a_folder_that_vanishes_under_the_walk_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(tmp_path, "a/b.md", "c.md")
+    scandir = os.scandir
+
+    def vanishing(path: str) -> object:
+        if path == str(tmp_path):
+            return scandir(path)
+        (tmp_path / "a/b.md").unlink(missing_ok=True)
+        (tmp_path / "a").rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert seen(tmp_path) == ["c.md"]
+
+
+def test_a_walk_may_look_at_a_part_alone(tmp_path: Path) -> None:
+    grow(tmp_path, "a.md", "sub/b.md", "sub/deep/c.md", "sub/d.log")
+    (tmp_path / ".gitignore").write_text("*.log")
+    assert seen(tmp_path, under=[str(tmp_path / "sub")]) == ["sub/b.md", "sub/deep/c.md"]
+    assert seen(tmp_path, under=[str(tmp_path / "sub/d.log")]) == []
+    assert seen(tmp_path, under=[str(tmp_path / "a.md")]) == ["a.md"]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_wanted"),
+    [
+        ("/n/a.md", True),
+        ("/n", True),
+        ("/n/.git/index", False),
+        ("/n/.gitignore", True),
+        ("/n/sub/.dunoeignore", True),
+        ("/n/.hidden/.gitignore", False),
+        ("/n/node_modules/x/a.md", False),
+        ("/n/a.md~", False),
+    ],
+)
+def test_changes_that_no_walk_would_see_are_of_no_interest(path: str, is_wanted: bool) -> None:
+    assert is_of_interest(path, "/n") is is_wanted

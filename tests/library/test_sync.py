@@ -1,0 +1,368 @@
+"""A sync: what stands in the folders stands in the library, and nothing is read twice."""
+
+import os
+from pathlib import Path
+from shutil import move
+
+import pytest
+
+from dunoe.errors import Busy, Problem
+from dunoe.library import bm25
+from dunoe.library.index.point import ANY, Filter
+from dunoe.library.library import Library, Parts
+from dunoe.settings import LibrarySettings, Settings
+from dunoe.store.documents import DocumentRow
+
+pytestmark = pytest.mark.anyio
+
+RIVERS = "# 강\n\n## 한강\n\n한강은 서울을 지난다.\n\n## 낙동강\n\n낙동강은 부산으로 흐른다.\n"
+
+
+def found(library: Library, words: str, wanted: Filter = ANY) -> list[str]:
+    """Names of the files that are found by these words, best first: only what the catalogue knows is a hit."""
+    hits = library.indexes.active.index.lexical(bm25.ask(words), wanted, 50)
+    there = library.documents.passages([hit.id for hit in hits])
+    return list(dict.fromkeys(there[hit.id].document.name for hit in hits if hit.id in there))
+
+
+def the(library: Library, name: str) -> DocumentRow:
+    """The one document of that name."""
+    (document,) = (one for one in library.documents.browse() if one.name == name)
+    return document
+
+
+def passages(library: Library, name: str) -> dict[str, str]:
+    """Texts of a document's passages, and their ids."""
+    return {piece.text: piece.id for piece in library.documents.pieces(the(library, name).id)}
+
+
+async def test_a_document_is_found_and_knows_where_everything_stands(
+    library: Library, notes: Path
+) -> None:
+    text = f"---\ntags: [물]\nproject: 지도\ndate: 2024-05-06\n---\n{RIVERS}"
+    (notes / "sub").mkdir()
+    (notes / "sub" / "강.md").write_text(text, "utf-8")
+    stand = await library.sync()
+    assert (stand.phase, stand.files_done, stand.files_total) == ("done", 1, 1)
+    document = the(library, "강.md")
+    assert document.path == str(notes / "sub" / "강.md")
+    assert (document.folder, document.kind, document.title) == (str(notes), "markdown", "강")
+    assert (document.tags, document.project, document.date) == (("물",), "지도", "2024-05-06")
+    assert library.documents.text(document.id) == text
+    assert found(library, "한강") == ["강.md"]
+    assert found(library, "한강", Filter(under=(str(notes / "sub"),), tags=("물",))) == ["강.md"]
+    day = 19849  # 2024-05-06
+    assert found(library, "한강", Filter(since=day, until=day)) == ["강.md"]
+    assert found(library, "한강", Filter(since=day + 1)) == []
+
+
+async def test_an_unchanged_file_is_not_read_again(library: Library, notes: Path) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    before = the(library, "a.md")
+    assert (await library.sync()).files_total == 0
+    os.utime(notes / "a.md")  # saved without a change
+    assert (await library.sync()).files_total == 0
+    assert the(library, "a.md").taken_at == before.taken_at
+    assert the(library, "a.md").mtime_ns == (notes / "a.md").stat().st_mtime_ns
+
+
+async def test_an_edit_leaves_the_other_passages_as_they_are(library: Library, notes: Path) -> None:
+    sections = [f"## {name}\n\n" + f"{name}에 대한 이야기. " * 60 + "\n\n" for name in "가나다라마"]
+    (notes / "a.md").write_text("# 글\n\n" + "".join(sections), "utf-8")
+    await library.sync()
+    id, before = the(library, "a.md").id, passages(library, "a.md")
+    sections[2] = sections[2].replace("다에 대한 이야기.", "고래에 대한 이야기.", 1)
+    (notes / "a.md").write_text("# 글\n\n" + "새 머리말.\n\n" + "".join(sections), "utf-8")
+    await library.sync()
+    after = passages(library, "a.md")
+    assert the(library, "a.md").id == id
+    kept = before.items() & after.items()
+    assert len(kept) >= 3
+    assert found(library, "고래") == ["a.md"]
+    assert library.indexes.active.index.count() == len(after)
+
+
+async def test_the_same_text_twice_is_two_passages(library: Library, notes: Path) -> None:
+    again = "## 같은 제목\n\n" + "같은 글. " * 200 + "\n\n"
+    (notes / "a.md").write_text(again * 2, "utf-8")
+    (notes / "b.md").write_text(again * 2, "utf-8")
+    await library.sync()
+    counts = library.documents.counts()
+    assert library.indexes.active.index.count() == counts.passages
+    assert library.documents.text(the(library, "a.md").id) == again * 2
+
+
+async def test_a_rename_keeps_id_labels_and_passages(library: Library, notes: Path) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    before, pieces = the(library, "a.md"), passages(library, "a.md")
+    await library.label([before.id], "중요")
+    (notes / "deep").mkdir()
+    (notes / "a.md").rename(notes / "deep" / "b.md")
+    await library.sync()
+    after = the(library, "b.md")
+    assert (after.id, after.labels) == (before.id, ("중요",))
+    assert after.path == str(notes / "deep" / "b.md")
+    assert passages(library, "b.md") == pieces
+    wanted = Filter(under=(str(notes / "deep"),), names=("b.md",), labels=("중요",))
+    assert found(library, "한강", wanted) == ["b.md"]
+
+
+async def test_a_renamed_folder_is_not_read_again(library: Library, notes: Path) -> None:
+    (notes / "old").mkdir()
+    for n in range(3):
+        (notes / "old" / f"{n}.md").write_text(f"# {n}\n\n강 {n}\n", "utf-8")
+    await library.sync()
+    ids = {one.id for one in library.documents.browse()}
+    (notes / "old").rename(notes / "new")
+    assert (await library.sync()).files_total == 0
+    assert {one.id for one in library.documents.browse()} == ids
+    assert found(library, "강", Filter(under=(str(notes / "old"),))) == []
+    assert len(found(library, "강", Filter(under=(str(notes / "new"),)))) == 3
+
+
+async def test_a_file_without_a_title_is_found_by_its_new_name(
+    library: Library, notes: Path
+) -> None:
+    (notes / "고래.txt").write_text("바다에 산다.", "utf-8")
+    await library.sync()
+    (notes / "고래.txt").rename(notes / "상어.txt")
+    await library.sync()
+    assert found(library, "상어") == ["상어.txt"]
+    assert found(library, "고래") == []
+
+
+async def test_a_copy_is_a_document_of_its_own(library: Library, notes: Path) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    first = the(library, "a.md").id
+    (notes / "b.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    assert the(library, "a.md").id == first
+    assert the(library, "b.md").id != first
+    assert library.indexes.active.index.count() == library.documents.counts().passages
+
+
+async def test_an_editor_that_saves_by_renaming_keeps_the_document(
+    library: Library, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    before = the(library, "a.md")
+    await library.label([before.id], "중요")
+    (notes / "a.md").rename(notes / "a.md.bak")
+    (notes / "a.md").write_text(f"{RIVERS}\n금강.\n", "utf-8")
+    await library.sync()
+    assert the(library, "a.md").id == before.id
+    assert the(library, "a.md").labels == ("중요",)
+
+
+async def test_a_deleted_file_is_gone_and_comes_back_with_its_labels(
+    library: Library, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    (notes / "b.md").write_text("# 산\n\n설악산\n", "utf-8")
+    await library.sync()
+    before = the(library, "a.md")
+    await library.label([before.id], "중요")
+    (notes / "a.md").unlink()
+    await library.sync()
+    assert found(library, "한강") == []
+    assert [one.name for one in library.documents.browse()] == ["b.md"]
+    assert library.indexes.active.index.count() == library.documents.counts().passages
+    (notes / "c.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    assert (the(library, "c.md").id, the(library, "c.md").labels) == (before.id, ("중요",))
+    assert found(library, "한강", Filter(labels=("중요",))) == ["c.md"]
+
+
+async def test_an_edit_that_is_taken_back_leaves_everything_findable(
+    library: Library, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    (notes / "a.md").write_text("# 강\n\n비었다\n", "utf-8")
+    await library.sync()
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    assert found(library, "낙동강") == ["a.md"]
+    assert library.indexes.active.index.count() == library.documents.counts().passages
+
+
+async def test_a_broken_file_is_listed_once_and_tried_again_when_it_changes(
+    library: Library, notes: Path
+) -> None:
+    (notes / "a.pdf").write_bytes(b"%PDF-1.7\nnothing of the kind")
+    (notes / "b.md").write_text(RIVERS, "utf-8")
+    assert (await library.sync()).failures == 1
+    (error,) = await library.errors()
+    assert (error.path, error.code) == (str(notes / "a.pdf"), "broken")
+    assert all([*error.message, *error.hint])
+    assert (await library.sync()).files_total == 0
+    assert (await library.status()).counts.failures == 1
+    (notes / "a.pdf").write_text("# 이제는 글\n", "utf-8")
+    await library.sync()
+    assert await library.errors() == []
+    assert found(library, "글") == ["a.pdf"]
+
+
+async def test_a_document_that_breaks_is_no_answer_any_more_and_keeps_its_labels(
+    library: Library, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    before = the(library, "a.md")
+    await library.label([before.id], "중요")
+    (notes / "a.md").write_bytes(b"%PDF-1.7\nbroken")
+    await library.sync()
+    assert found(library, "한강") == []
+    assert len(await library.errors()) == 1
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    assert (the(library, "a.md").id, the(library, "a.md").labels) == (before.id, ("중요",))
+
+
+async def test_two_hundred_broken_files_do_not_hide_a_good_one(
+    library: Library, notes: Path
+) -> None:
+    for n in range(200):
+        magic = (b"%PDF-1.7\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")[n % 3]
+        (notes / f"{n}.bin").write_bytes(magic + bytes([n]) * n)
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    assert [one.name for one in library.documents.browse()] == ["a.md"]
+    status = await library.status()
+    assert status.counts.failures + status.skipped == 200
+
+
+async def test_a_picture_is_no_error(library: Library, notes: Path) -> None:
+    (notes / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    await library.sync()
+    status = await library.status()
+    assert (status.counts.failures, status.skipped) == (0, 1)
+    assert await library.errors() == []
+
+
+async def test_a_file_that_may_not_be_read_is_told(library: Library, notes: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    (notes / "a.md").chmod(0)
+    await library.sync()
+    (error,) = await library.errors()
+    assert error.code == "forbidden"
+
+
+async def test_a_library_folder_that_is_away_keeps_its_documents(
+    library: Library, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    move(notes, notes.with_name("away"))
+    await library.sync()
+    assert found(library, "한강") == ["a.md"]
+    (error,) = await library.errors()
+    assert (error.path, error.code) == (str(notes), "folder_unreadable")
+    assert (await library.status()).folders[0].said
+    move(notes.with_name("away"), notes)
+    assert (await library.sync()).files_total == 0
+    assert await library.errors() == []
+
+
+async def test_a_folder_is_added_and_taken_out_with_its_documents(
+    library: Library, notes: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    (other / "b.md").write_text(RIVERS, "utf-8")
+    assert await library.add(other) == str(other)
+    await library.sync()
+    assert set(found(library, "한강")) == {"a.md", "b.md"}
+    status = await library.status()
+    assert [(one.path, one.is_set, one.counts.documents) for one in status.folders] == [
+        (str(notes), True, 1),
+        (str(other), False, 1),
+    ]
+    await library.remove(other)
+    assert found(library, "한강") == ["a.md"]
+    assert (other / "b.md").exists()
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "notes/sub"])
+async def test_a_folder_that_cannot_be_added_is_refused(
+    library: Library, notes: Path, tmp_path: Path, folder: str
+) -> None:
+    (notes / "sub").mkdir()
+    with pytest.raises(Problem) as refused:
+        await library.add(tmp_path / folder)
+    assert refused.value.hint.ko
+
+
+async def test_a_folder_of_the_settings_is_taken_out_there(library: Library, notes: Path) -> None:
+    with pytest.raises(Problem, match="in the settings"):
+        await library.remove(notes)
+    with pytest.raises(Problem, match="not in the library"):
+        await library.remove(notes / "sub")
+
+
+async def test_a_folder_around_another_takes_its_documents_over(
+    parts: Parts, home: Path, notes: Path
+) -> None:
+    (notes / "sub").mkdir()
+    (notes / "sub" / "a.md").write_text(RIVERS, "utf-8")
+    for folder in (notes / "sub", notes):
+        settings = Settings(home=home, library=LibrarySettings(folders=(folder,)))
+        async with Library(settings, parts) as library:
+            stand = await library.sync()
+            assert found(library, "한강", Filter(under=(str(folder),))) == ["a.md"]
+            assert the(library, "a.md").folder == str(folder)
+    assert stand.files_total == 0
+
+
+async def test_a_folder_that_left_the_settings_is_gone_at_the_next_sync(
+    parts: Parts, settings: Settings, home: Path, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    async with Library(settings, parts) as library:
+        await library.sync()
+    bare = Settings(home=home, library=LibrarySettings(sample=False))
+    async with Library(bare, parts) as library:
+        await library.sync()
+        assert library.documents.counts().documents == 0
+        assert found(library, "한강") == []
+
+
+async def test_an_index_that_was_thrown_away_is_made_again(
+    parts: Parts, settings: Settings, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    async with Library(settings, parts) as library:
+        await library.sync()
+        name = library.indexes.active.row.name
+    parts.collections.drop(name)
+    async with Library(settings, parts) as library:
+        assert (await library.sync()).files_total == 0
+        await library.settle()
+        assert found(library, "한강") == ["a.md"]
+
+
+async def test_one_library_is_synced_by_one_process_at_a_time(
+    library: Library, parts: Parts, home: Path, notes: Path
+) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    with library._locked(), pytest.raises(Busy, match="another dunoe"):
+        await library.sync()
+    await library.sync()
+
+
+async def test_a_file_name_that_is_no_utf8_is_read_all_the_same(
+    library: Library, notes: Path
+) -> None:
+    (notes / os.fsdecode(b"caf\xe9.md")).write_text(RIVERS, "utf-8")
+    await library.sync()
+    document = the(library, "caf\\xe9.md")
+    assert document.path == f"{notes}/caf\\xe9.md"
+    assert (await library.sync()).files_total == 0
+    assert found(library, "한강") == ["caf\\xe9.md"]

@@ -1,0 +1,47 @@
+"""Terms into weights: BM25 as an inner product, with the rarity of a term left to the index.
+
+score = sum over the question's terms of  ask(term) * idf(term) * weigh(term)
+
+`weigh` saturates how often a term stands in a passage. Plain BM25 divides by the average length of the collection,
+which changes with every document; here the average is a constant. That is simpler, and on the three retrieval sets
+not worse (nDCG@10 +.006, +.004, +.000 against the set's own average). The constants are the middle of a flat
+region, see docs/log.md, and not the best of one set.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from dunoe.library import terms
+from dunoe.library.index.point import Sparse
+
+K1 = 0.9  # how soon a repeated term stops counting
+B = 0.8  # how much of a passage's length counts
+LENGTH = 160  # terms of a passage for which K1 holds
+TITLE = 2  # as often as in the text
+HEADING = 1
+# Of a question. A word has its pairs beside it; a name has none, so it counts for both.
+WORD, PAIR, NAME, PART = 1.0, 0.8, 2.0, 0.5
+
+
+def weigh(title: str, headings: Sequence[str], text: str) -> Sparse:
+    """A passage's side of the product: how much it speaks of each of its terms."""
+    counts: Counter[int] = Counter()
+    length = 0
+    for field, times in ((title, TITLE), ("\n".join(headings), HEADING), (text, 1)):
+        read = terms.read(field)
+        for kind in read:
+            length += len(kind)
+            for term in kind:
+                counts[term] += times
+    slowness = K1 * (1 - B + B * length / LENGTH)
+    return Sparse(list(counts), [n * (K1 + 1) / (n + slowness) for n in counts.values()])
+
+
+def ask(text: str) -> Sparse:
+    """A question's side of the product: how much each of its terms matters. A repeated term matters once."""
+    read = terms.read(text)
+    weights = dict.fromkeys(read.parts, PART)
+    weights |= dict.fromkeys(read.pairs, PAIR)
+    weights |= dict.fromkeys(read.words, WORD)
+    weights |= dict.fromkeys(read.names, NAME)
+    return Sparse(list(weights), list(weights.values()))

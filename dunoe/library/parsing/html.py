@@ -25,6 +25,7 @@ INLINE = {
 }  # fmt: skip
 TAKEN_WHOLE = {"pre", "table"}
 MOST_SPAN = 100
+ANCHOR = "¶"  # the link to a heading itself
 BREAK = "\x0b"  # a line end that is meant, other than those of the source
 DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w-]+)""", re.I)
 
@@ -101,7 +102,9 @@ def items_of(root: Element, depth: int = 0) -> Iterator[Item]:
 def _is_unread(element: Element) -> bool:
     style = element.get("style", "").replace(" ", "").lower()
     is_hidden = "hidden" in element.attrib or element.get("aria-hidden") == "true"
-    return not local(element) or local(element) in UNREAD or is_hidden or "display:none" in style
+    is_menu = element.get("role") == "navigation"
+    is_left_out = is_hidden or is_menu or "display:none" in style
+    return not local(element) or local(element) in UNREAD or is_left_out
 
 
 def _entered(element: Element, kind: str, collected: "_Collected", depth: int) -> Iterator[Item]:
@@ -148,7 +151,7 @@ class _Collected:
             self.bullet = ""
         elif content:
             yield from self.end_list()
-            yield Paragraph(content, level)
+            yield Paragraph(content.removesuffix(ANCHOR) if level else content, level)
         if kind == "li":
             self.points = max(0, self.points - 1)
 

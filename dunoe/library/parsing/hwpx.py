@@ -29,7 +29,7 @@ NOTES = {
 ON_EACH_PAGE = {"header", "footer"}
 SIGNS = {"tab": "\t", "lineBreak": "\n", "nbSpace": " ", "fwSpace": " ", "hyphen": "-"}
 DATE = re.compile(r"\s*\d{4}-\d\d-\d\d")
-SECTION = re.compile(r"Contents/section(\d+)\.xml")
+SECTION = re.compile(r"(?:.*/)?section(\d+)\.xml", re.I)
 
 
 def parse(data: bytes, name: str) -> Parsed:

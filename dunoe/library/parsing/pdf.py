@@ -21,6 +21,7 @@ HEADING_CHARS = 80
 HEADING_LEVELS = 3
 POINT = re.compile(r"\s*([·•*○●□■◦▪▶※①-⑳-]|\d{1,2}[.)]|[가-하][.)]|\([0-9가-하]\))\s")
 EDGE = 2  # lines
+LEADER = re.compile(r"(?:\. ?){4}|…")  # of a table of contents
 FEW_PAGES = 3  # what stands at the edge of so many pages and of half of all is no text
 NUMBERS = re.compile(r"\d+")
 
@@ -181,11 +182,8 @@ def _rounded(size: float) -> float:
 
 
 def _may_head(text: str) -> bool:
-    return (
-        1 < len(text) <= HEADING_CHARS
-        and any(map(str.isalpha, text))
-        and not text.endswith((".", ",", ";"))
-    )
+    is_short = 1 < len(text) <= HEADING_CHARS and any(map(str.isalpha, text))
+    return is_short and not text.endswith((".", ",", ";")) and not LEADER.search(text)
 
 
 def _date(found: str) -> str:

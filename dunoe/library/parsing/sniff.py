@@ -69,13 +69,20 @@ def kind_of(data: bytes, name: str) -> Kind:
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _in_zip(data)
     if data.startswith(b"HWP Document File V"):
-        return "hwp3"
+        return _in_old_hwp(data)
     if _is_pdf(data):
         return "pdf"
     if data.startswith(DRM):
         raise unreadable.locked(Text("DRM 문서", "DRM document"))
     _refuse(data)
     return _of_text(data, PurePath(name).suffix.lower(), name)
+
+
+def _in_old_hwp(data: bytes) -> Kind:
+    if data.startswith(b"HWP Document File V3"):
+        return "hwp3"
+    old = Text("한글 2.1 이전 문서", "a document of Hangul 2.1 or older")
+    raise unreadable.unsupported(old, Text("HWPX로 다시 저장해 주세요", "save it as HWPX"))
 
 
 def _is_pdf(data: bytes) -> bool:

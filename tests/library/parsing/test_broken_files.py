@@ -1,5 +1,6 @@
 """Whatever the bytes: a document, or a reason why there is none."""
 
+import pickle
 import random
 from collections import Counter
 from itertools import pairwise
@@ -56,6 +57,17 @@ def test_a_damaged_hwp_5_is_a_document_or_a_named_problem(shared: Path, name: st
     chance = random.Random(name)
     outcomes = Counter(outcome(damaged(data, chance)) for _ in range(60))
     assert {"broken", "hwp"} <= set(outcomes)
+
+
+def test_a_reason_crosses_from_one_process_to_another_whole() -> None:
+    with pytest.raises(Unreadable) as raised:
+        parse(WHOLE["docx"][:500], "x")
+    copy = pickle.loads(pickle.dumps(raised.value))
+    assert (copy.code, copy.message, copy.hint) == (
+        "broken",
+        raised.value.message,
+        raised.value.hint,
+    )
 
 
 def test_what_grows_beyond_all_limits_is_not_unpacked() -> None:

@@ -9,8 +9,8 @@ from dunoe.library.unreadable import Unreadable
 from tests.library.parsing import documents
 
 PAGE = """<!doctype html><html><head><title>제목 &amp; 부제</title><style>p {}</style><script>let a = "비밀"</script>
-</head><body><nav>메뉴</nav><h1>큰 <b>제목</b></h1>앞의 글<p>문단과 <a href="x">링크</a>,
-이어진 줄<br>새 줄</p><ul><li>하나<li>둘 <p>둘의 문단</p><ul><li>속</ul></ul>뒤<pre>def f():
+</head><body><nav>메뉴</nav><div role="navigation">차림</div><h1>큰 <b>제목</b><a>¶</a></h1>앞의 글<p>문단과
+<a href="x">링크</a>, 이어진 줄<br>새 줄</p><ul><li>하나<li>둘 <p>둘의 문단</p><ul><li>속</ul></ul>뒤<pre>def f():
     return 1
 </pre><table><caption>표 제목</caption><tr><th>a<th>b<tr><td rowspan=2>1<td>2<tr><td>3</table>
 <div hidden>숨은 글</div><p style="display: none">안 보이는 글</p></body></html>"""

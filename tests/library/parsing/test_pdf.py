@@ -42,7 +42,7 @@ def test_larger_letters_are_headings() -> None:
     ]
     parsed = parse(documents.pdf([page]), "x")
     assert [(block.kind, block.level, block.title) for block in parsed.blocks] == [
-        ("heading", 1, "Chapter one"), ("heading", 2, "A section"), ("paragraph", 0, ""),
+        ("heading", 1, "Chapter one"), ("heading", 2, "A section"), ("paragraph", 0, ""), ("paragraph", 0, ""),
     ]  # fmt: skip
 
 

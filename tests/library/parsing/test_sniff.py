@@ -61,6 +61,7 @@ def test_a_kind_is_found(data: bytes, name: str, kind: str) -> None:
         (b"\x89PNG\r\n\x1a\n....", "unsupported"),
         (b"\x00\x00\x00\x20ftypisom", "unsupported"),
         (b"{\\rtf1 text}", "unsupported"),
+        (b"HWP Document File V2.00 \x1a", "unsupported"),
         (bytes(range(256)) * 10, "unsupported"),
         (b"<?xml version='1.0'?><HWPML Version='2.8'>", "unsupported"),
     ],

@@ -234,7 +234,9 @@ async def test_a_text_too_long_to_rerank_counts_as_its_best_half(tmp_path: Path)
 async def test_real_models_embed_and_rerank(
     tmp_path: Path, tiny_embedding: Path, tiny_rerank: Path
 ) -> None:
-    told = settings(tmp_path, e={"file": tiny_embedding}, r={"file": tiny_rerank})
+    told = settings(
+        tmp_path, e={"file": tiny_embedding, "threads": 1}, r={"file": tiny_rerank, "threads": 1}
+    )
     async with models(told, reranking="r") as asked:
         embedder = asked.embedder()
         assert embedder is not None
@@ -249,7 +251,7 @@ async def test_real_models_embed_and_rerank(
 
 async def test_a_real_model_knows_what_is_alike(tmp_path: Path, minilm: Path) -> None:
     """The cosines are those that the model's authors publish."""
-    async with models(settings(tmp_path, m={"file": minilm})) as asked:
+    async with models(settings(tmp_path, m={"file": minilm, "threads": 1})) as asked:
         happy, *others = await asked.embed_passages(
             "m",
             [

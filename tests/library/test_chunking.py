@@ -1,7 +1,7 @@
 """Documents become passages that are the document."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dunoe.library.borders import is_border
-from dunoe.library.chunking import cut, estimate
+from dunoe.library.chunking import LONGEST, cut, estimate
 from dunoe.library.parsing import code, markdown, text
 from dunoe.library.passage import Block, Parsed, Passage, Place
-from dunoe.library.sections import READING_TOKENS
+from dunoe.library.sections import READING_TOKENS, sections
 
 SENTENCE = "굴뚝새는 둥근 둥지를 짓는다. "  # 17 letters
 Count = Callable[[str], int]
@@ -29,8 +29,8 @@ def words(piece: str) -> int:
 
 
 def superadditive(piece: str) -> int:
-    """A tokenizer that surprises: a whole may have more tokens than its parts had."""
-    return len(piece) + len(piece) // 7
+    """A tokenizer that surprises: a whole has more tokens than its parts had."""
+    return len(piece) + (15 if len(piece) > 30 else 0)
 
 
 def check(parsed: Parsed, passages: list[Passage], limit: int, count: Count) -> None:
@@ -40,6 +40,7 @@ def check(parsed: Parsed, passages: list[Passage], limit: int, count: Count) -> 
     for one in passages:
         assert one.text == parsed.text[one.start : one.end]
         assert count(one.text) <= limit or len(one.text) <= 64  # one letter of many characters
+        assert len(one.text) <= limit * LONGEST
         assert one.section <= one.start
     for one, next_one in pairwise(passages):
         assert next_one.section in (one.section, next_one.start)
@@ -99,10 +100,31 @@ def test_a_line_of_a_megabyte_is_cut(letter: str) -> None:
     assert len(passages) > 1
 
 
-def test_letters_are_never_cut() -> None:
-    for letter in ("\u1112\u1161\u11ab", "e\u0301\u0323", "👩\u200d👧", "🇰🇷", "👍🏽", "ก\u0e49"):
-        for passage in passages_of(letter * 200, name="a.txt")[:-1]:
-            assert passage.text.startswith(letter[0]) and passage.text.endswith(letter[-1])
+@pytest.mark.parametrize(
+    "letter",
+    ["\u1112\u1161\u11ab", "e\u0301\u0323", "👩\u200d👧", "🇰🇷", "👍🏽", "ก\u0e49", "각\u11a8"],
+)
+def test_letters_are_never_cut(letter: str) -> None:
+    for odd in ("", "a"):
+        passages = passages_of(odd + letter * 200, name="a.txt")
+        assert len(passages) > 3
+        assert all(
+            one.text.startswith(letter) and one.text.endswith(letter) for one in passages[1:]
+        )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), ["\r\n", "\u1112\u1161", "\u1161\u11ab", "가\u11ab", "a\u0301", "🇰🇷"]
+)
+def test_these_are_one_letter(before: str, after: str) -> None:
+    assert not is_border(before + after, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), ["\n\r", "가나", "\u11ab\u1112", "a🇰", "a가", "\u11ab가", "  "]
+)
+def test_these_are_two_letters(before: str, after: str) -> None:
+    assert is_border(before + after, 1)
 
 
 def test_a_long_paragraph_is_cut_behind_sentences_into_even_pieces() -> None:
@@ -135,6 +157,54 @@ def test_a_heading_stays_with_what_it_is_about() -> None:
         )
         for passage in passages_of(document, limit=120):
             assert passage.text.strip().split("\n")[-1].startswith("굴뚝새")
+
+
+def test_headings_of_small_sections_stay_with_their_text_too() -> None:
+    document = "# 새\n\n" + "## 둥지와 알\n\n굴뚝새가 짓는다.\n\n" * 30
+    for limit in range(40, 140):
+        for passage in passages_of(document, limit):
+            assert passage.text.strip().split("\n")[-1].startswith("굴뚝새")
+
+
+def test_what_is_left_over_joins_its_neighbour() -> None:
+    blocks = [("가 " * 20, 0), ("나 " * 48, 0), ("다", 0)]
+    assert [len(one.text) for one in cut(_parsed(blocks), 100, letters)] == [40, 97]
+
+
+def test_a_whole_that_has_more_tokens_than_its_parts_is_cut_again() -> None:
+    parsed = _parsed([("가나다라 " * 5, 0)] * 4)
+    passages = cut(parsed, 110, superadditive)
+    check(parsed, passages, 110, superadditive)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "together"),  # tokens and level of blocks; a section below 33 tokens is small
+    [
+        ([(50, 1), (50, 1)], [1, 1]),  # nobody is small
+        ([(50, 1), (10, 2)], [2]),  # to the one before
+        ([(50, 1), (10, 1), (50, 2)], [1, 2]),  # to its child
+        ([(10, 1), (50, 1)], [2]),  # to the next of its kind
+        ([(50, 2), (10, 3), (20, 4), (50, 1)], [3, 1]),  # not to what stands above
+        ([(1000, 1), (10, 2), (10, 3), (1000, 1)], [3, 1]),
+        ([(1490, 1), (10, 2), (10, 3), (50, 1)], [1, 3]),  # not into what would be too long
+    ],
+)
+def test_a_small_section_joins_the_neighbour_it_belongs_to(
+    blocks: list[tuple[int, int]], together: list[int]
+) -> None:
+    levels = [Block(0, 0, "heading", level, "x") for _, level in blocks]
+    found = sections(levels, [tokens for tokens, _ in blocks], 100)
+    assert [one.last - one.first for one in found] == together
+
+
+def _parsed(pieces: list[tuple[str, int]]) -> Parsed:
+    """A document of blocks with these texts and levels."""
+    ends = list(accumulate(len(piece) for piece, _ in pieces))
+    blocks = [
+        Block(end - len(piece), end, level=level, title="x" if level else "")
+        for end, (piece, level) in zip(ends, pieces, strict=True)
+    ]
+    return Parsed("text", "".join(piece for piece, _ in pieces), tuple(blocks))
 
 
 def test_a_passage_knows_the_headings_above_it() -> None:

@@ -16,7 +16,6 @@ from dunoe.library.passage import Block, Parsed
 LARGEST = 4_000_000  # characters: what is longer was made by a machine and has no reader
 TITLE = 120  # characters
 DEEPEST = 6  # levels of headings
-DEEPEST_NODE = 200  # of the syntax tree: what lies deeper is looked at no more
 
 LANGUAGES = {
     "python": "py pyi pyw",
@@ -135,7 +134,7 @@ def _outermost(tree: tree_sitter.Tree, grammar: Grammar) -> Iterator[tree_sitter
         is_definition = node.is_named and node.type in kinds and grammar.defines(node)
         if is_definition:
             yield node
-        is_open = (not is_definition or kinds[node.type]) and cursor.depth < DEEPEST_NODE
+        is_open = not is_definition or kinds[node.type]
         if is_open and cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():

@@ -93,6 +93,19 @@ def test_headings_of_both_forms_are_found() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("above", ["하나\n둘\n셋\n넷", "> 하나", "***", "* * *"])
+def test_a_rule_under_what_is_no_heading_is_a_rule(above: str) -> None:
+    assert headings(f"{above}\n---\n글\n") == []
+
+
+def test_a_comment_with_text_behind_it_is_text() -> None:
+    assert kinds("<!-- 새 --> 둥지\n글\n\n<!-- 새 -->\n글") == [
+        ("paragraph", "<!-- 새 --> 둥지\n글"),
+        ("meta", "<!-- 새 -->"),
+        ("paragraph", "글"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("title", "words"),
     [

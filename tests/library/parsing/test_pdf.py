@@ -38,6 +38,7 @@ def test_larger_letters_are_headings() -> None:
     page = [
         ("Chapter one", 50, 760, 20),
         ("A section", 50, 720, 14),
+        ("Part two . . . . 2", 50, 650, 14),
         *column(["body text " * 6], 50, 690),
     ]
     parsed = parse(documents.pdf([page]), "x")

@@ -193,7 +193,7 @@ class _Cutter:
 
     def _passage(self, run: Sequence[_Unit], section: int) -> Passage:
         start, end = run[0].start, run[-1].end
-        of = [self.paths[unit.block] for unit in run]
+        of = [self.paths[unit.block] for unit in run if self.blocks[unit.block].kind != "meta"]
         place = _around([self._place(unit) for unit in run])
         headings = _shared(of)
         return Passage(start, end, self.text[start:end], headings, section, place)

@@ -44,6 +44,13 @@ LEAST: dict[str, Json] = {
     "/api/copy": {"source": "nobody", "destination": "x"},
     "/api/load": {"model": "nobody"},
     "/api/unload": {"model": "nobody"},
+    "/api/ask": {"question": "하나"},
+    "/api/ask/stream": {"question": "하나"},
+    "/api/search/advanced": {"query": "하나"},
+    "/api/documents/{name}/labels": {"label": "하나"},
+    "/api/conversations": {"question": "하나", "answer": "둘"},
+    "/api/library/folders": {"path": "/nowhere"},
+    "/api/library/sync": {"stream": False},
 }
 
 

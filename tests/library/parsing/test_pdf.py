@@ -1,5 +1,7 @@
 """PDF: pages, columns, headings, tables, and pages that hold no text."""
 
+from pathlib import Path
+
 import pytest
 
 from dunoe.library.parsing.parse import parse
@@ -111,3 +113,12 @@ def test_a_password_is_named() -> None:
     with pytest.raises(Unreadable) as raised:
         parse(data, "x")
     assert raised.value.code == "encrypted"
+
+
+def test_a_table_without_lines_at_its_sides_is_a_table(shared: Path) -> None:
+    data = (
+        shared / "data/office/unstructured/example-docs/pdf/korean-text-with-tables.pdf"
+    ).read_bytes()
+    text = parse(data, "x").text
+    assert "| 업종 | 적립 대상 |\n| --- | --- |\n| 할인점 | 이마트, 이마트 트레이더스" in text
+    assert "| 주유 | 모든 주유소 |" in text

@@ -12,7 +12,7 @@ from typing import Literal
 
 from dunoe.library.index.point import Found
 
-DENSE_WEIGHT = 0.5  # bench.hybrid
+DENSE_WEIGHT = 0.6  # bench.hybrid: flat from 0.5 to 0.7
 RANK = 60  # the k of reciprocal rank fusion: how little the first places differ
 
 Way = Literal["convex", "ranks"]

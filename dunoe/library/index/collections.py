@@ -16,9 +16,6 @@ class Collections(Protocol):
     def open(self, name: str, dimensions: int | None) -> Index:
         """The collection, begun when there is none. dimensions: of its dense vectors; None: it has none."""
 
-    def names(self) -> list[str]:
-        """Every collection there is."""
-
     def drop(self, name: str) -> None:
         """Delete a collection that is closed; fine when there is none."""
 
@@ -35,10 +32,6 @@ class EdgeCollections:
     def open(self, name: str, dimensions: int | None) -> Index:
         """The collection in this process, for this process alone."""
         return EdgeIndex(self.folder / name, dimensions)
-
-    def names(self) -> list[str]:
-        """Every folder that holds a collection."""
-        return sorted(path.parent.name for path in self.folder.glob("*/current"))
 
     def drop(self, name: str) -> None:
         """Delete the folder; a killed process leaves none that would be taken for a collection."""

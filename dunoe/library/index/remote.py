@@ -27,7 +27,6 @@ from dunoe.library.index.point import (
 DENSE, SPARSE = "dense", "lexical"
 PART = 200  # points in one request: about 5 MB of JSON at 1,024 dimensions
 
-PREFIX = "dunoe-"  # of our collections on a server that others may use, too
 TIMEOUT_S = 60
 
 T = TypeVar("T")
@@ -167,16 +166,11 @@ class RemoteCollections:
 
     def open(self, name: str, dimensions: int | None) -> RemoteIndex:
         """The collection, which other processes may use, too."""
-        return RemoteIndex(self._client, PREFIX + name, dimensions, url=self._url)
-
-    def names(self) -> list[str]:
-        """Every collection of ours."""
-        found = told(self._url, self._client.get_collections).collections
-        return sorted(one.name.removeprefix(PREFIX) for one in found if one.name.startswith(PREFIX))
+        return RemoteIndex(self._client, name, dimensions, url=self._url)
 
     def drop(self, name: str) -> None:
         """Delete it there."""
-        told(self._url, lambda: self._client.delete_collection(PREFIX + name))
+        told(self._url, lambda: self._client.delete_collection(name))
 
     def close(self) -> None:
         """Close the connections."""

@@ -12,7 +12,7 @@ from qdrant_client import QdrantClient
 from dunoe.errors import EngineFailed, Unavailable
 from dunoe.library.index.edge import EdgeIndex
 from dunoe.library.index.point import ANY, Filter, Index, Sparse
-from dunoe.library.index.remote import PREFIX, RemoteCollections, RemoteIndex, connect
+from dunoe.library.index.remote import RemoteCollections, RemoteIndex, connect
 from tests.library.index.points import DIMENSIONS, ask, name, payload, point
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local")
@@ -248,13 +248,11 @@ def test_a_server_that_is_not_there_is_told() -> None:
     from_nowhere.close()
 
 
-def test_our_collections_on_a_server_are_told_from_others(tmp_path: Path) -> None:
+def test_a_collection_on_a_server_can_be_dropped(tmp_path: Path) -> None:
     client = QdrantClient(path=str(tmp_path))
     ours = RemoteCollections(client, "here")
-    ours.open("one", None)
-    client.create_collection("another's", {})
-    assert ours.names() == ["one"]
-    assert client.collection_exists(PREFIX + "one")
+    ours.open("one", None).put([point("a")])
     ours.drop("one")
-    assert ours.names() == []
+    ours.drop("never there")
+    assert ours.open("one", None).count() == 0
     ours.close()

@@ -16,6 +16,7 @@ from dunoe.errors import BadRequest, NotFound, Text
 RESAMPLES = 1000
 SEED = 20261123
 DEPTH = 10  # ranks that are looked at
+SECOND = 0.1  # of its score a second passage adds to its document: best or level with the best, see docs/log.md
 
 Run = Mapping[str, Sequence[str]]  # question -> documents, best first
 Qrels = Mapping[str, Mapping[str, int]]  # question -> document -> how relevant, 0 not at all
@@ -88,11 +89,25 @@ def compare(
 
 
 def ranking(documents: Iterable[str]) -> list[str]:
-    """Documents in the order of their best passage, from the documents of found passages, best first.
-
-    On long documents the best passage ranked them better than sums over several, see docs/log.md.
-    """
+    """Documents in the order of their best passage, from the documents of found passages, best first."""
     return list(dict.fromkeys(documents))
+
+
+def ranked_by_score(passages: Iterable[tuple[str, float]], second: float = SECOND) -> list[str]:
+    """Documents, best first, from the document and score of each passage that was found.
+
+    A document has the score of its best passage and `second` times that of its second best. A tenth is for BM25,
+    where a passage without the words has 0; for cosines, where anything has .7, take 0.
+    """
+    scores: dict[str, list[float]] = {}
+    for document, score in passages:
+        scores.setdefault(document, []).append(score)
+    totals = {document: _total(sorted(found)[:-3:-1], second) for document, found in scores.items()}
+    return sorted(totals, key=totals.__getitem__, reverse=True)
+
+
+def _total(best: Sequence[float], second: float) -> float:
+    return best[0] + second * sum(best[1:])
 
 
 def _judged(qrels: Qrels) -> list[str]:

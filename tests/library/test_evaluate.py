@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dunoe.errors import BadRequest, NotFound, Problem
-from dunoe.library.evaluate import compare, evaluate, load_set, ranking
+from dunoe.library.evaluate import compare, evaluate, load_set, ranked_by_score, ranking
 
 
 def means(run: dict[str, list[str]], qrels: dict[str, dict[str, int]]) -> list[float]:
@@ -44,6 +44,19 @@ def test_a_question_that_found_nothing_counts_and_one_without_answer_does_not() 
 def test_a_document_that_is_named_twice_takes_one_rank() -> None:
     assert ranking(["b", "b", "a", "b"]) == ["b", "a"]
     assert means({"q": ["b", "b", "a"]}, {"q": {"a": 1}})[1] == 1 / 2
+
+
+def test_a_document_stands_where_its_best_passage_does() -> None:
+    assert ranked_by_score([("b", 9.0), ("a", 8.0), ("a", 1.0)]) == ["b", "a"]
+    assert ranked_by_score([("b", 9.0), ("b", 8.0), ("a", 9.5)], second=0) == ["a", "b"]
+
+
+def test_a_second_passage_decides_between_two_that_are_near() -> None:
+    assert ranked_by_score([("b", 9.0), ("a", 8.9), ("a", 8.0), ("c", 8.0)]) == ["a", "b", "c"]
+
+
+def test_further_passages_do_not_count() -> None:
+    assert ranked_by_score([("b", 9.0), ("b", 5.0), *[("a", 8.0)] * 9]) == ["b", "a"]
 
 
 def test_many_questions_against_a_slow_version() -> None:

@@ -1,11 +1,13 @@
 """What a model gets to read: the best passages whole, with what stands around them, inside an exact budget."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from dunoe.answering.source import Part, Source
 
 READING = 12_000  # tokens of sources that are worth their prefill, however large the context is
+CAUTION = 1.05  # neighbours may have more tokens a letter than the section that was counted
 FRAME = 40  # tokens for a source's number, file and headings
 
 Count = Callable[[list[str]], Awaitable[list[int]]]  # tokens of each text, by the answering model
@@ -55,17 +57,25 @@ class Packed:
 
 
 class _Bag:
-    """What was taken so far, and what everything costs."""
+    """What was taken so far, and what everything costs: sections as counted, their neighbours by that measure."""
 
-    def __init__(self, room: int, count: Count) -> None:
-        self.room, self._count = room, count
-        self._costs: dict[str, int] = {}
+    def __init__(self, room: int) -> None:
+        self.room = room
         self.taken: dict[str, dict[int, Leaf]] = {}
+        self._costs: dict[str, int] = {}
 
-    async def weigh(self, leaves: Iterable[Leaf]) -> None:
-        """Learn what these cost, all at once."""
-        new = {one.part.id: one.part.text for one in leaves if one.part.id not in self._costs}
-        self._costs |= dict(zip(new, await self._count(list(new.values())), strict=True))
+    async def weigh(self, candidates: Sequence[Candidate], count: Count) -> None:
+        """Count every section, all at once; the whole prompt is counted again when it stands."""
+        sections = {(one.document, one.leaf.section): one for one in candidates}
+        texts = ["".join(leaf.part.text for leaf in one.section) for one in sections.values()]
+        counts = await count(texts)
+        for one, text, tokens in zip(sections.values(), texts, counts, strict=True):
+            density = tokens / max(1, len(text))
+            for leaf in one.leaves:
+                is_counted = leaf.section == one.leaf.section
+                cost = density * len(leaf.part.text) * (1.0 if is_counted else CAUTION)
+                if is_counted or leaf.part.id not in self._costs:
+                    self._costs[leaf.part.id] = ceil(cost)
 
     def take(self, document: str, leaves: Sequence[Leaf], frame: int = 0) -> bool:
         """Take what is not taken yet, all or nothing."""
@@ -86,8 +96,8 @@ async def pack(candidates: Sequence[Candidate], room: int, count: Count) -> Pack
     neighbours of what was taken, for as long as there is room.
     """
     room = min(room, READING)
-    bag = _Bag(room, count)
-    await bag.weigh(leaf for one in candidates for leaf in one.section)
+    bag = _Bag(room)
+    await bag.weigh(candidates, count)
     dropped = []
     for one in candidates:
         whole = bag.take(one.document, one.section, FRAME)
@@ -96,25 +106,20 @@ async def pack(candidates: Sequence[Candidate], room: int, count: Count) -> Pack
     kept = [one for one in candidates if one not in dropped]
     growing = kept
     while growing:
-        frontier = [(one, _beside(one, bag)) for one in growing]
-        await bag.weigh(leaf for _, leaves in frontier for leaf in leaves)
-        growing = [one for one, leaves in frontier if _takes(bag, one, leaves)]
+        growing = [one for one in growing if _grows(one, bag)]
     return Packed(_sources(kept, bag), dropped, room - bag.room)
 
 
-def _beside(one: Candidate, bag: _Bag) -> list[Leaf]:
-    """The passage after a source and the one before it."""
+def _grows(one: Candidate, bag: _Bag) -> bool:
+    """Take the passage after a source and the one before it; False when neither fits or there is none."""
     has = bag.taken[one.document]
     after = before = one.position
     while after in has:
         after += 1
     while before in has:
         before -= 1
-    return [leaf for leaf in one.leaves if leaf.position in (after, before)]
-
-
-def _takes(bag: _Bag, one: Candidate, leaves: Sequence[Leaf]) -> bool:
-    return any([bag.take(one.document, [leaf]) for leaf in leaves])  # both, not the first that fits
+    beside = [leaf for leaf in one.leaves if leaf.position in (after, before)]
+    return any([bag.take(one.document, [leaf]) for leaf in beside])  # both, not the first that fits
 
 
 def _sources(candidates: Sequence[Candidate], bag: _Bag) -> list[Source]:

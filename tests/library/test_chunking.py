@@ -166,9 +166,15 @@ def test_headings_of_small_sections_stay_with_their_text_too() -> None:
             assert passage.text.strip().split("\n")[-1].startswith("굴뚝새")
 
 
-def test_what_is_left_over_joins_its_neighbour() -> None:
-    blocks = [("가 " * 20, 0), ("나 " * 48, 0), ("다", 0)]
-    assert [len(one.text) for one in cut(_parsed(blocks), 100, letters)] == [40, 97]
+def test_a_passage_ends_before_a_heading_unless_that_leaves_a_scrap() -> None:
+    for rest, sizes in ((31, [60, 31]), (20, [80])):
+        parsed = _parsed([("가" * 60, 0), ("나" * rest, 1)])
+        assert [len(one.text) for one in cut(parsed, 100, letters)] == sizes
+
+
+def test_empty_space_that_has_no_tokens_is_cut_all_the_same() -> None:
+    parsed = _parsed([*[(" " * 90, 0)] * 50, ("가 " * 15, 0)])
+    check(parsed, cut(parsed, 20, words), 20, words)
 
 
 def test_a_whole_that_has_more_tokens_than_its_parts_is_cut_again() -> None:
@@ -186,6 +192,7 @@ def test_a_whole_that_has_more_tokens_than_its_parts_is_cut_again() -> None:
         ([(10, 1), (50, 1)], [2]),  # to the next of its kind
         ([(50, 2), (10, 3), (20, 4), (50, 1)], [3, 1]),  # not to what stands above
         ([(1000, 1), (10, 2), (10, 3), (1000, 1)], [3, 1]),
+        ([(1495, 1), (10, 1)], [1, 1]),
         ([(1490, 1), (10, 2), (10, 3), (50, 1)], [1, 3]),  # not into what would be too long
     ],
 )

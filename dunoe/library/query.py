@@ -15,8 +15,9 @@ _SUFFIXES = (
     "py pyi js jsx mjs ts tsx go rs java kt c h cc cpp cxx hpp cs rb php swift scala sql sh bash zsh ps1 "
     "yaml yml toml json xml ini cfg conf env lock log"
 )
+_BETWEEN = r"\s\"'“”「」<>|*?/\\,;:()\[\]"  # what stands around a file's name
 _NAME = re.compile(
-    rf"[^\s\"'“”「」<>|*?/\\,;:()\[\]]{{1,255}}\.(?:{'|'.join(_SUFFIXES.split())})(?![A-Za-z0-9_])",
+    rf"(?<![^{_BETWEEN}])[^{_BETWEEN}]{{1,255}}\.(?:{'|'.join(_SUFFIXES.split())})(?![A-Za-z0-9_])",
     re.I,
 )
 _IDENTIFIER = re.compile(

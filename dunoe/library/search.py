@@ -300,16 +300,18 @@ def spread(hits: Sequence[Hit], top_k: int) -> list[Hit]:
 
 
 def _hit(one: Fused, row: Located, value: float, asked: query.Query, legs: _Legs) -> Hit:
-    """A file that the question names goes before what merely speaks of the same."""
+    """A file that the question names goes before all that merely speaks of the same."""
     is_named = row.document.id in legs.named
     score = max(0.0, min(1.0, value))
+    if legs.named:
+        score = (1 + score) / 2 if is_named else score / 2
     lexical = None
     if one.lexical is not None:
         lexical = min(1.0, one.lexical / legs.attainable) if legs.attainable else 0.0
     return Hit(
         row.passage,
         row.document,
-        (1 + score) / 2 if is_named else score,
+        score,
         Scores(lexical, one.dense),
         _match(one, asked, is_named),
     )

@@ -7,7 +7,7 @@ import pytest
 from bench.hybrid import alone, fused, legs, pairs
 from dunoe.library.fusion import DENSE_WEIGHT
 
-DOCUMENTS = 200
+DOCUMENTS = 100
 
 
 @pytest.mark.anyio

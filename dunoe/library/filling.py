@@ -5,12 +5,11 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePath
 from typing import NamedTuple, Protocol
 
-from anyio.to_thread import run_sync
-
 from dunoe.library import bm25
 from dunoe.library.index.point import Point, Sparse
 from dunoe.library.indexes import Indexes, Opened
 from dunoe.library.points import payload_of
+from dunoe.library.threads import run_sync
 from dunoe.store.documents import DocumentRow, PassageRow
 from dunoe.store.intake import Intake
 

@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import anyio
-from anyio.to_thread import run_sync
 
 from dunoe.errors import Busy, Problem, Text
 from dunoe.library import terms
@@ -26,6 +25,7 @@ from dunoe.library.models import Models
 from dunoe.library.progress import Progress, Stand
 from dunoe.library.roots import Roots
 from dunoe.library.sync import Reader, Sync
+from dunoe.library.threads import run_sync
 from dunoe.library.watch import Watch
 from dunoe.library.workers import Workers
 from dunoe.settings import Settings

@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-from anyio.to_thread import run_sync
-
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.library.folders import is_below, written
+from dunoe.library.threads import run_sync
 from dunoe.settings import LibrarySettings
 from dunoe.store.collections import Folders
 

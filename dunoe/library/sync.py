@@ -12,15 +12,16 @@ from typing import NamedTuple, Protocol
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from anyio.to_thread import run_sync
 
 from dunoe.errors import Problem, Text
 from dunoe.library.changes import Before, Changes, Todo, changes
 from dunoe.library.filling import Filling, Ready
 from dunoe.library.folders import Rules, Scan, Walk, written
+from dunoe.library.index.point import ANY
 from dunoe.library.points import document_of, passages_of, payload_of
 from dunoe.library.progress import Progress
 from dunoe.library.taken import Taken
+from dunoe.library.threads import run_sync
 from dunoe.library.unreadable import Unreadable
 from dunoe.store.documents import DocumentRow, PassageRow
 from dunoe.store.intake import Failed, Moved
@@ -79,6 +80,7 @@ class Sync:
             scan = await run_sync(Walk(rules, under).look, folders)
             found = await run_sync(self._compare, scan, under)
             await self._settle(found)
+            await self._filling.sweep()
             await run_sync(self._mend)
             await self._take(list(found.take.values()))
             await self._filling.sweep()
@@ -100,7 +102,6 @@ class Sync:
         """What needs no reading: files that are gone, moved or only touched."""
         if found.gone or found.forgotten:
             await run_sync(self._intake.part, found.gone, found.forgotten)
-            await self._filling.sweep()
         if found.moved:
             rows = await run_sync(self._intake.rows, [one.id for one in found.moved])
             await self._filling.relabel([_moved(rows[one.id], one) for one in found.moved])
@@ -109,10 +110,14 @@ class Sync:
             await run_sync(self._intake.touch, found.touched)
 
     def _mend(self) -> None:
-        """An index that lost points, or its folder, owes everything."""
+        """Make the index hold the passages of the catalogue: a killed sync left some more, a lost folder fewer."""
         active = self._filling.indexes.active
-        if active.index.count() < self._documents.counts().passages:
-            self._intake.owe_all(active.row.name)
+        count = active.index.count()
+        if count == self._documents.counts().passages:
+            return
+        held, wanted = set(active.index.matching(ANY, count)), self._intake.passage_ids()
+        active.index.remove(held - wanted)
+        self._intake.owe(active.row.name, wanted - held)
 
     async def _take(self, todo: Sequence[Todo]) -> None:
         self._progress.reading(len(todo), sum(one.seen.size for one in todo))

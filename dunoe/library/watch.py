@@ -4,13 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
-from anyio.to_thread import run_sync
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from dunoe.library.folders import IGNORE_FILES, is_below, is_of_interest
+from dunoe.library.threads import in_thread, run_sync
 
 RESCAN_S = 600.0  # everything is looked at this often: links and network drives tell nothing
 LOOK_S = 1.0  # how often we look whether a library folder came or went
@@ -65,7 +66,9 @@ class Watch:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._look, there, over)
             await self._told(None)
-            while (changed := await run_sync(_changes, watcher, over)) is not None:
+            while (
+                changed := await in_thread(partial(_changes, watcher, over), over.set)
+            ) is not None:
                 wanted = {path for path in changed if _is_wanted(path, there)}
                 if wanted:
                     await _settled(wanted)

@@ -110,10 +110,12 @@ class Intake:
                 found |= {row[0]: document_row(tuple(row), labelled) for row in rows}
         return found
 
-    def passage_ids(self, ids: Collection[str]) -> set[str]:
-        """The passages that these documents have."""
+    def passage_ids(self, ids: Collection[str] | None = None) -> set[str]:
+        """The passages that these documents have, or all documents."""
         found: set[str] = set()
         with self._database.reading() as connection:
+            if ids is None:
+                return set(connection.execute(select(passages.c.id)).scalars())
             for some in in_parts(ids):
                 found.update(connection.execute(_passages_of(some)).scalars())
         return found
@@ -216,6 +218,12 @@ class Intake:
                         leftovers.c.collection == collection, leftovers.c.passage.in_(some)
                     )
                 )
+
+    def owe(self, collection: str, ids: Collection[str]) -> None:
+        """This index still has to get these passages."""
+        if ids:
+            with self._database.writing() as connection:
+                connection.execute(_OWE, [{"collection": collection, "passage": id} for id in ids])
 
     def owe_all(self, collection: str) -> None:
         """This index still has to get every passage."""

@@ -1,5 +1,7 @@
 """A sync: what stands in the folders stands in the library, and nothing is read twice."""
 
+import asyncio
+import contextlib
 import os
 from pathlib import Path
 from shutil import move
@@ -346,6 +348,27 @@ async def test_an_index_that_was_thrown_away_is_made_again(
         assert (await library.sync()).files_total == 0
         await library.settle()
         assert found(library, "한강") == ["a.md"]
+
+
+async def test_a_sync_that_is_cancelled_goes_on_where_it_was(library: Library, notes: Path) -> None:
+    for n in range(4):  # so that the workers run
+        (notes / f"{n}.md").write_text(RIVERS + f"\n{n}\n", "utf-8")
+    await library.sync()
+    for n in range(400):
+        (notes / f"{n}.md").write_text(RIVERS + f"\n{n} \n", "utf-8")
+    for _ in range(3):
+        running = asyncio.create_task(library.sync())
+        while library.progress.phase not in ("reading", "done"):  # noqa: ASYNC110 - it is asked
+            await asyncio.sleep(0.01)
+        running.cancel()  # as a server does that stops; no cancel scope of anyio is in sight
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        assert not library._alone.locked()
+        assert library.progress.now().phase in ("failed", "done")
+    await library.sync()
+    counts = library.documents.counts()
+    assert counts.documents == 400
+    assert library.indexes.active.index.count() == counts.passages
 
 
 async def test_one_library_is_synced_by_one_process_at_a_time(

@@ -16,7 +16,7 @@ from dunoe.errors import BadRequest, NotFound, Text
 RESAMPLES = 1000
 SEED = 20261123
 DEPTH = 10  # ranks that are looked at
-SECOND = 0.1  # of its score a second passage adds to its document: best or level with the best, see docs/log.md
+SECOND = 0.1  # of its score a second passage adds to its document, for passages of 300 tokens; see docs/log.md
 
 Run = Mapping[str, Sequence[str]]  # question -> documents, best first
 Qrels = Mapping[str, Mapping[str, int]]  # question -> document -> how relevant, 0 not at all

@@ -2,8 +2,8 @@
 
 Korean is read word by word (a word is what stands between spaces) by Kiwi, not sentence by sentence: on three
 retrieval sets that finds as much or more, because a word in a question and the same word in a document are read
-alike, and what was read once is remembered, which is most of a text. For the same reasons Kiwi's dictionary of
-works and places (`multi.dict`) stays out: "해리 포터" is two words here. It would take 190 MB more.
+alike, and what was read once is remembered, which is most of a text. Kiwi's dictionary of names with spaces in them
+(`multi.dict`) would then only take 190 MB, so it stays out.
 """
 
 import re
@@ -45,7 +45,8 @@ UNREADABLE = re.compile(rf"[^!-~{HANGUL}]")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 SEGMENTS = re.compile(r"::|->|[./\\@]")
 HUMPS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_A-Za-z]+")
-PUNCTUATION = string.punctuation.translate(str.maketrans("", "", "+#")) + "、。「」『』《》〈〉【】“”‘’·—–…"  # noqa: RUF001 - as it stands in Korean texts
+ASCII_SIGNS = string.punctuation.translate(str.maketrans("", "", "+#"))  # C++ and C# keep theirs
+PUNCTUATION = ASCII_SIGNS + "、。「」『』《》〈〉【】“”‘’·—–…"  # noqa: RUF001 - as it stands in Korean texts
 QUOTES = str.maketrans("", "", "\"'`*「」『』《》〈〉“”‘’")  # noqa: RUF001 - the same
 
 

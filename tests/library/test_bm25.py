@@ -118,6 +118,13 @@ def test_an_identifier_is_found_from_its_words_and_whole_before_parts() -> None:
     assert set(index.of(ask("user name"))) == {0, 1}
 
 
+def test_a_name_matters_more_than_a_word_and_a_word_more_than_a_part_of_a_name() -> None:
+    question = dict(zip(*ask("자료 getUserName"), strict=True))
+    read = terms.read("자료 getUserName")
+    (name,), (word,), (pair,) = read.names, read.words, read.pairs
+    assert question[name] > question[word] > question[pair] > question[read.parts[0]]
+
+
 def test_korean_questions_find_their_documents(shared: Path) -> None:
     """The floor of plain BM25 over morphemes and pairs on the first 2,000 questions is .766 and .941."""
     folder = shared / "data" / "retrieval" / "welfare-qa"

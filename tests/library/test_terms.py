@@ -48,6 +48,7 @@ def test_a_compound_is_found_however_it_is_spaced() -> None:
 
 def test_words_on_two_sides_of_a_comma_are_no_compound() -> None:
     assert set(read("산정, 특례").pairs) < set(read("산정 특례").pairs)
+    assert set(read("산정 (특례").pairs) < set(read("산정 특례").pairs)
 
 
 def test_particles_are_in_no_pair() -> None:

@@ -165,7 +165,7 @@ def kill(home: Path, folder: Path, times: int) -> None:
     chance = random.Random(SEED)
     for number in range(times):
         with started(home, folder, "sync") as program:
-            time.sleep(1.5 + chance.random() * 6)
+            time.sleep(1 + chance.random() * 3)
             program.kill()
         print(f"kill {number + 1}:", asyncio.run(check(home, folder)), flush=True)
     print("then:", measured(home, folder, "sync"), flush=True)

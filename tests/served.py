@@ -33,7 +33,7 @@ class Served:
 async def served(folder: Path, config: str) -> AsyncIterator[Served]:
     """A server with this config; relative files are relative to `folder`. Its library is empty unless it says so."""
     if "[library]" not in config:
-        config += "\n[library]\nsample = false\n"
+        config += "\n[library]\nsample = false\nwatch = false\n"
     file = folder / "served.toml"
     file.write_text(config, "utf-8")
     told = settings_check.load(file, environ={"DUNOE_HOME": str(folder / "home")})

@@ -21,7 +21,7 @@ from dunoe.library.filling import Filling
 from dunoe.library.folders import Rules, Untold
 from dunoe.library.index.collections import Collections, collections
 from dunoe.library.indexes import Indexes, Wanted
-from dunoe.library.models import Models
+from dunoe.library.models import Embedder, Models
 from dunoe.library.progress import Progress, Stand
 from dunoe.library.roots import Roots
 from dunoe.library.sync import Reader, Sync
@@ -80,10 +80,10 @@ class Library:
     """Use it with `async with`: entering opens the indexes, leaving writes everything down."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
-        """Raises `Misconfigured` for globs that are none, `NotFound` for an embedding model that is not there."""
+        """Raises `Misconfigured` for globs that are none."""
         self._home, self._store, self._models = settings.home, parts.store, parts.models
         self._workers = parts.workers
-        self._embedder = parts.models.embedder() if parts.models else None
+        self._embedder, self._missing = _embedder(parts.models)
         self._rules = Rules(settings.library.include, settings.library.exclude)
         self._untold: list[Untold] = []
         self._alone = asyncio.Lock()  # whoever writes to catalogue and index holds it
@@ -149,7 +149,8 @@ class Library:
 
     async def watch(self) -> None:
         """Sync, and then whatever changes, until cancelled. What goes wrong is logged and tried again."""
-        self._tasks.append(self._group.create_task(self._warm()))
+        if self.roots.are_ours:
+            self._tasks.append(self._group.create_task(self._warm()))
         await Watch(self.roots.all, self._told).run()
 
     async def _warm(self) -> None:
@@ -230,14 +231,16 @@ class Library:
                 with anyio.move_on_after(RETRY_S):
                     await self._has_debt.wait()
             else:
-                self.progress.owing = None
+                self.progress.owing = self._missing
                 await asyncio.sleep(LINGER_S)
                 await run_sync(self.indexes.bury)
+                await self._workers.rest(keep=1 if self.roots.are_ours else 0)
                 await self._has_debt.wait()
 
     async def _pay(self) -> None:
         """Bring every collection up to date, and switch to the one that was built."""
-        await self._want()
+        if self._missing is None:  # else what there is stays as it is, until the model is back
+            await self._want()
         for one in self.indexes.all():
             debt = total = await run_sync(self._store.intake.debt, one.row.name)
             while debt:
@@ -260,6 +263,8 @@ class Library:
         if self._embedder is not None and self._models is not None:
             name = self._embedder.name
             known = await run_sync(self.indexes.known_dimensions, TERMS, name)
+            if not known and not (await run_sync(self.documents.counts)).passages:
+                return  # a model is not loaded for an empty library
             wanted = Wanted(TERMS, name, known or await self._models.dimensions(name))
         async with self._alone:
             await run_sync(self.indexes.want, wanted)
@@ -294,6 +299,17 @@ async def open_library(
         Library(settings, Parts(store, workers, kept, models)) as library,
     ):
         yield library
+
+
+def _embedder(models: Models | None) -> tuple[Embedder | None, Problem | None]:
+    """The embedding model, or why the one that the settings name is not there: words answer all the same."""
+    if models is None:
+        return None, None
+    try:
+        return models.embedder(), None
+    except Problem as problem:
+        _LOG.warning("words alone are searched: %s", problem)
+        return None, problem
 
 
 def _another_syncs() -> Busy:

@@ -31,6 +31,11 @@ class Roots:
         """Absolute paths, each once."""
         return tuple(dict.fromkeys((*self._set, *self._added))) or self._sample
 
+    @property
+    def are_ours(self) -> bool:
+        """Did a person name any, so that the guide is not read?"""
+        return bool(self._set or self._added)
+
     def is_set(self, path: str) -> bool:
         """Does it stand in the settings, so that only they can take it out?"""
         return path in self._set

@@ -37,6 +37,9 @@ class Reader(Protocol):
     size: int
     version: str
 
+    async def rest(self, keep: int) -> None:
+        """End what has nothing to do, but for so many processes."""
+
     async def read(self, path: Path, limit_tokens: int) -> Taken:
         """A file's passages; raises Unreadable for its own fault, another Problem for ours."""
 

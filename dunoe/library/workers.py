@@ -55,6 +55,18 @@ class Workers:
             for worker in self._all:
                 await worker.stop()
 
+    async def rest(self, keep: int) -> None:
+        """End the processes that have nothing to do, but for so many: each holds a third of a gigabyte."""
+        while len(live := [worker for worker in self._idle if worker.process is not None]) > keep:
+            async with self._free:  # its place among those that may work
+                if live[0] not in self._idle:
+                    continue
+                self._idle.remove(live[0])
+                try:
+                    await live[0].stop()
+                finally:
+                    self._idle.insert(0, live[0])
+
     @property
     def pids(self) -> list[int]:
         """The processes that run now."""

@@ -135,10 +135,8 @@ def description() -> Json:
         if route.body is not None:
             content = {"application/json": {"schema": refs[(route.body, "validation")]}}
             operation["requestBody"] = {"required": True, "content": content}
-        if "{" in route.path:
-            operation["parameters"] = [
-                {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-            ]
+        if parameters := [*_in_path(route), *_in_query(route)]:
+            operation["parameters"] = parameters
         path = route.path.replace("{name:path}", "{name}")
         paths.setdefault(path, {})[route.method.lower()] = operation
     key = {"type": "http", "scheme": "bearer"}
@@ -149,3 +147,21 @@ def description() -> Json:
         "components": {"schemas": schemas.get("$defs", {}), "securitySchemes": {"key": key}},
         "security": [{"key": []}, {}],
     }
+
+
+def _in_path(route: Route) -> list[Json]:
+    if "{" not in route.path:
+        return []
+    return [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+
+
+def _in_query(route: Route) -> list[Json]:
+    """A parameter for each field of the query's model."""
+    if route.query is None:
+        return []
+    schema = route.query.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": one}
+        for name, one in schema["properties"].items()
+    ]

@@ -16,7 +16,7 @@ from starlette.types import Scope as AsgiScope
 
 from dunoe.engines.request import Json
 from dunoe.errors import Language, Problem, Text
-from dunoe.server import problems
+from dunoe.server import problems, query
 from dunoe.server.beside import Beside
 from dunoe.server.body import check, parse, too_large, too_slow, whole_body
 from dunoe.server.brain import Brain
@@ -36,7 +36,7 @@ WATCH_AFTER_S = 0.02  # most calls that need no model are answered before; nobod
 class Asked:
     """What a handler gets: the house, the call, where to write, and the checked body.
 
-    body: an instance of the route's body model; raw: the same as it was sent. Both empty without a body.
+    body: an instance of the route's body or query model; raw: the same as it was sent. Both empty without one.
     beside: what runs beside the work and ends with it.
     """
 
@@ -54,7 +54,10 @@ Handler = Callable[[Asked], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Route:
-    """One line of the table of routes. scope None: open to everyone. body None: none is read."""
+    """One line of the table of routes. scope None: open to everyone.
+
+    body: of a request that has one. query: of one that has none, read from its query string.
+    """
 
     method: str
     path: str
@@ -63,6 +66,7 @@ class Route:
     scope: Scope | None
     summary: str
     body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
 
 
 class Endpoint:
@@ -100,6 +104,9 @@ class Endpoint:
         if route.body is not None:
             raw = parse(await self._read(call, receive, beside))
             body = check(route.body, raw)
+        elif route.query is not None:
+            raw = query.read(scope)
+            body = check(route.query, raw)
         beside.later(WATCH_AFTER_S, lambda: watch(receive))
         self.brain.curfew.begin(beside)
         try:

@@ -11,7 +11,7 @@ from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route
-from dunoe.server.query import read, segment
+from dunoe.server.query import segment
 from dunoe.store.conversations import NOBODY, Turn, as_json, as_markdown
 
 _MOST = 2**53  # the largest number that JSON's readers agree on
@@ -95,7 +95,7 @@ async def save(asked: Asked) -> None:
 
 async def listed(asked: Asked) -> None:
     """GET /api/conversations: newest first."""
-    query = read(asked.scope, ListQuery)
+    query: ListQuery = asked.body
     recent = asked.brain.store.conversations.recent
     turns = await run_sync(
         partial(
@@ -111,7 +111,7 @@ async def listed(asked: Asked) -> None:
 
 async def search(asked: Asked) -> None:
     """GET /api/conversations/search."""
-    query = read(asked.scope, SearchQuery)
+    query: SearchQuery = asked.body
     found = asked.brain.store.conversations.search
     turns, total = await run_sync(
         partial(found, owner(asked), query.q, limit=query.limit, offset=query.offset)
@@ -128,7 +128,7 @@ async def search(asked: Asked) -> None:
 
 async def sessions(asked: Asked) -> None:
     """GET /api/conversations/sessions: the one that was used last first."""
-    query = read(asked.scope, ListQuery)
+    query: ListQuery = asked.body
     every = asked.brain.store.conversations.sessions
     rows = await run_sync(partial(every, owner(asked), limit=query.limit, offset=query.offset))
     await asked.wire.json(
@@ -146,7 +146,7 @@ async def sessions(asked: Asked) -> None:
 
 async def export(asked: Asked) -> None:
     """GET /api/conversations/export: a session as a file."""
-    query = read(asked.scope, ExportQuery)
+    query: ExportQuery = asked.body
     turns = await run_sync(asked.brain.store.conversations.turns, owner(asked), query.session_id)
     is_json = query.format == "json"
     text = as_json(turns) if is_json else as_markdown(turns)
@@ -161,7 +161,7 @@ async def export(asked: Asked) -> None:
 
 async def forget_session(asked: Asked) -> None:
     """DELETE /api/conversations: a whole session."""
-    query = read(asked.scope, SessionQuery)
+    query: SessionQuery = asked.body
     conversations = asked.brain.store.conversations
     await run_sync(conversations.delete_session, owner(asked), query.session_id)
     await asked.wire.json({"message": "대화가 삭제되었습니다"})
@@ -196,11 +196,37 @@ def _number(asked: Asked) -> int:
 _PATH = "/api/conversations"
 ROUTES = [
     Route("POST", _PATH, save, "ask", "library", "대화 저장 · keep a turn", TurnBody),
-    Route("GET", _PATH, listed, "ask", "library", "대화 목록 · turns"),
-    Route("DELETE", _PATH, forget_session, "ask", "library", "세션 삭제 · forget a session"),
-    Route("GET", f"{_PATH}/search", search, "ask", "library", "대화 검색 · search turns"),
-    Route("GET", f"{_PATH}/sessions", sessions, "ask", "library", "세션 목록 · sessions"),
-    Route("GET", f"{_PATH}/export", export, "ask", "library", "내보내기 · export"),
+    Route("GET", _PATH, listed, "ask", "library", "대화 목록 · turns", query=ListQuery),
+    Route(
+        "DELETE",
+        _PATH,
+        forget_session,
+        "ask",
+        "library",
+        "세션 삭제 · forget a session",
+        query=SessionQuery,
+    ),
+    Route(
+        "GET",
+        f"{_PATH}/search",
+        search,
+        "ask",
+        "library",
+        "대화 검색 · search turns",
+        query=SearchQuery,
+    ),
+    Route(
+        "GET",
+        f"{_PATH}/sessions",
+        sessions,
+        "ask",
+        "library",
+        "세션 목록 · sessions",
+        query=ListQuery,
+    ),
+    Route(
+        "GET", f"{_PATH}/export", export, "ask", "library", "내보내기 · export", query=ExportQuery
+    ),
     Route("GET", f"{_PATH}/{{name}}", one, "ask", "library", "대화 하나 · one turn"),
     Route("DELETE", f"{_PATH}/{{name}}", forget, "ask", "library", "대화 삭제 · forget a turn"),
 ]

@@ -15,7 +15,6 @@ from dunoe.server import problems
 from dunoe.server.ask_reply import AskReply
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route, language_of
-from dunoe.server.query import read
 
 EVERY_S = 0.2  # between two looks at the progress
 NDJSON = "application/x-ndjson"
@@ -63,7 +62,7 @@ async def status(asked: Asked) -> None:
 
 async def errors(asked: Asked) -> None:
     """GET /api/library/errors."""
-    query = read(asked.scope, ErrorsQuery)
+    query: ErrorsQuery = asked.body
     language = language_of(asked.brain, asked.call)
     rows = await asked.brain.library.errors()
     await asked.wire.json(
@@ -188,7 +187,15 @@ def _broken(problem: Problem, language: Language) -> bytes:
 _SYNC, _FOLDERS = "/api/library/sync", "/api/library/folders"
 ROUTES = [
     Route("GET", "/api/library", status, "ask", "library", "라이브러리 · the library"),
-    Route("GET", "/api/library/errors", errors, "ask", "library", "못 읽은 파일 · errors"),
+    Route(
+        "GET",
+        "/api/library/errors",
+        errors,
+        "ask",
+        "library",
+        "못 읽은 파일 · errors",
+        query=ErrorsQuery,
+    ),
     Route("GET", "/api/library/progress", progress, "ask", "library", "진행 · progress"),
     Route("POST", _FOLDERS, add, "ask", "admin", "폴더 더하기 · add a folder", FolderBody),
     Route("DELETE", _FOLDERS, remove, "ask", "admin", "폴더 빼기 · remove a folder", FolderBody),

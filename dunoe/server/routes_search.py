@@ -15,7 +15,7 @@ from dunoe.server.ask_reply import document_json, place_json, results_json
 from dunoe.server.ask_request import AdvancedBody, FiltersBody, mode_of, names
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route, language_of
-from dunoe.server.query import read, segment
+from dunoe.server.query import segment
 from dunoe.server.searching import filter_of
 from dunoe.store.documents import DocumentRow
 
@@ -66,13 +66,13 @@ class LabelBody(Body):
 
 async def search(asked: Asked) -> None:
     """GET /api/search."""
-    query = read(asked.scope, SearchQuery)
+    query: SearchQuery = asked.body
     await asked.wire.json(await _searched(asked, query))
 
 
 async def simple(asked: Asked) -> None:
     """GET /api/search/simple: the hits alone."""
-    query = read(asked.scope, SearchQuery)
+    query: SearchQuery = asked.body
     found = await _searched(asked, query)
     hits: list[Json] = found["results"]
     await asked.wire.json(hits)
@@ -129,7 +129,7 @@ async def filters(asked: Asked) -> None:
 
 async def documents(asked: Asked) -> None:
     """GET /api/documents: newest first."""
-    query = read(asked.scope, DocumentsQuery)
+    query: DocumentsQuery = asked.body
     listed = partial(
         asked.brain.store.documents.browse,
         under=query.folder,
@@ -143,7 +143,7 @@ async def documents(asked: Asked) -> None:
 
 async def document(asked: Asked) -> None:
     """GET /api/documents/{id}: its text, and where a passage stands in it."""
-    query = read(asked.scope, DocumentQuery)
+    query: DocumentQuery = asked.body
     row = await _document(asked, segment(asked.scope))
     pieces = await run_sync(asked.brain.store.documents.pieces, row.id)
     place = next((one for one in pieces if one.id == query.passage), None)
@@ -237,8 +237,16 @@ async def _found(asked: Asked, wish: Wish, question: str, limit: int, offset: in
 
 _DOCUMENT = "/api/documents/{name:path}"
 ROUTES = [
-    Route("GET", "/api/search", search, "ask", "library", "검색 · search"),
-    Route("GET", "/api/search/simple", simple, "ask", "library", "간단한 검색 · hits alone"),
+    Route("GET", "/api/search", search, "ask", "library", "검색 · search", query=SearchQuery),
+    Route(
+        "GET",
+        "/api/search/simple",
+        simple,
+        "ask",
+        "library",
+        "간단한 검색 · hits alone",
+        query=SearchQuery,
+    ),
     Route("GET", "/api/search/filters", filters, "ask", "library", "필터 · what to filter by"),
     Route(
         "POST",
@@ -249,7 +257,15 @@ ROUTES = [
         "고급 검색 · advanced",
         AdvancedBody,
     ),
-    Route("GET", "/api/documents", documents, "ask", "library", "문서 목록 · documents"),
+    Route(
+        "GET",
+        "/api/documents",
+        documents,
+        "ask",
+        "library",
+        "문서 목록 · documents",
+        query=DocumentsQuery,
+    ),
     Route(
         "POST", "/api/documents/{name}/labels", label, "ask", "library", "라벨 · label", LabelBody
     ),
@@ -262,5 +278,5 @@ ROUTES = [
         "라벨 떼기 · unlabel",
         LabelBody,
     ),
-    Route("GET", _DOCUMENT, document, "ask", "library", "문서 · a document"),
+    Route("GET", _DOCUMENT, document, "ask", "library", "문서 · a document", query=DocumentQuery),
 ]

@@ -234,3 +234,16 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_processes_with_nothing_to_do_are_ended_but_for_those_to_keep() -> None:
+    async with Workers(2, 512 * MIB, 120) as pool:
+        async with anyio.create_task_group() as group:
+            group.start_soon(still_reads, pool)
+            group.start_soon(still_reads, pool)
+        assert len(pool.pids) == 2
+        await pool.rest(keep=1)
+        assert len(pool.pids) == 1
+        await pool.rest(keep=0)
+        assert pool.pids == []
+        assert await still_reads(pool)

@@ -200,6 +200,20 @@ async def test_while_the_model_is_away_words_answer_and_it_is_said(
         assert nearest(library) == ["b.md", "a.md"]
 
 
+async def test_a_model_that_nobody_knows_takes_nothing_away(
+    settings: Settings, parts: Parts, scribe: Scribe, notes: Path
+) -> None:
+    (notes / "a.md").write_text(SECTION.format("강"), "utf-8")
+    async with library_with("four", settings, parts, scribe) as library:
+        await library.sync()
+        await library.settle()
+    async with library_with("nobody", settings, parts, scribe) as library:
+        await library.sync()
+        await library.settle()
+        assert library.indexes.active.row.model == "four"
+        assert nearest(library) == ["a.md"]
+
+
 async def test_without_a_model_again_words_alone_answer(
     settings: Settings, parts: Parts, scribe: Scribe, notes: Path
 ) -> None:

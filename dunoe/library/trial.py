@@ -1,9 +1,15 @@
 """A library of its own for a test set, filled from memory in a folder that its caller throws away."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -26,6 +32,7 @@ from dunoe.store.documents import DocumentRow, PassageRow
 from dunoe.store.store import open_store
 
 AT_ONCE = 64  # documents in one transaction
+FEW = 4  # parts of the work that are worth a process
 DEPTH = 30  # passages that are asked for, so that ten documents are among them
 
 
@@ -40,8 +47,9 @@ class _Read(NamedTuple):
 class Trial:
     """A filled library that ranks the documents of its set."""
 
-    def __init__(self, search: Search, names: dict[str, str]) -> None:
-        self._search, self._names = search, names
+    def __init__(self, search: Search, names: dict[str, str], passages: int) -> None:
+        """names: the set's id of each document. passages: how many there are."""
+        self._search, self._names, self.passages = search, names, passages
 
     async def find(self, question: str, mode: Mode, *, use_reranking: bool = False) -> Results:
         """What the library finds."""
@@ -55,9 +63,15 @@ class Trial:
 
 @asynccontextmanager
 async def trial(
-    documents: Sequence[Row], folder: Path, models: Models | None = None
+    documents: Sequence[Row],
+    folder: Path,
+    models: Models | None = None,
+    told: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[Trial]:
-    """Fill a library in a folder. models: for vectors too, when an embedding model is among them."""
+    """Fill a library in a folder. models: for vectors too, when an embedding model is among them.
+
+    told: is called with the number of documents that are in. A large set is read by several processes.
+    """
     embedder = None if models is None else models.embedder()
     dimensions = 0
     if models is not None and embedder is not None:
@@ -68,19 +82,49 @@ async def trial(
         try:
             row = store.collections.begin(wanted.name, wanted.model, dimensions, "active")
             opened, names = Opened(row, index), dict[str, str]()
-            for start in range(0, len(documents), AT_ONCE):
-                some = documents[start : start + AT_ONCE]
-                read = await run_sync(_read, some)
-                if models is not None and embedder is not None:
-                    read = [await _embedded(one, models, embedder.name) for one in read]
-                await run_sync(index.put, [point for one in read for point in one.points])
-                rows = {one.document: one.passages for one in read}
-                await run_sync(store.intake.take, rows, (), ())
-                names |= {one.document.id: row.id for one, row in zip(read, some, strict=True)}
+            passages = 0
+            async with aclosing(_read_all(documents)) as parts:
+                async for some, read in parts:
+                    if models is not None and embedder is not None:
+                        read = [await _embedded(one, models, embedder.name) for one in read]
+                    await run_sync(index.put, [point for one in read for point in one.points])
+                    rows = {one.document: one.passages for one in read}
+                    await run_sync(store.intake.take, rows, (), ())
+                    names |= {one.document.id: row.id for one, row in zip(read, some, strict=True)}
+                    passages += sum(len(one.passages) for one in read)
+                    told(len(names))
             await run_sync(index.tidy)
-            yield Trial(Search(store.documents, lambda: opened, models or _NoModels()), names)
+            search = Search(store.documents, lambda: opened, models or _NoModels())
+            yield Trial(search, names, passages)
         finally:
             await run_sync(index.close)
+
+
+async def _read_all(
+    documents: Sequence[Row],
+) -> AsyncGenerator[tuple[Sequence[Row], list[_Read]], None]:
+    """Some documents after the others, in their order. Few are read here: a process takes seconds to start."""
+    parts = deque(documents[at : at + AT_ONCE] for at in range(0, len(documents), AT_ONCE))
+    count = min(os.cpu_count() or 1, len(parts) // FEW)
+    if count < 2:
+        for some in parts:
+            yield some, await run_sync(_read, some)
+        return
+    begun = deque[tuple[Sequence[Row], asyncio.Future[list[_Read]]]]()
+    pool = ProcessPoolExecutor(
+        count, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )
+    try:
+        while parts or begun:
+            while parts and len(begun) < 2 * count:
+                some = parts.popleft()
+                begun.append((some, asyncio.get_running_loop().run_in_executor(pool, _read, some)))
+            some, reading = begun.popleft()
+            yield some, await reading
+    finally:
+        for _, reading in begun:
+            reading.cancel()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _read(documents: Sequence[Row]) -> list[_Read]:

@@ -5,11 +5,17 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from dunoe.cli import config, keys, models
+from dunoe.cli import config, eval, keys, library, models
 from dunoe.cli.main import COMMANDS, app
 
 PAGE = Path(__file__).parent / "guide" / "cli.md"
-GROUPS = {"models": models.app, "keys": keys.app, "config": config.app}
+GROUPS = {
+    "library": library.app,
+    "models": models.app,
+    "keys": keys.app,
+    "eval": eval.app,
+    "config": config.app,
+}
 HEAD = """# 명령줄 · the command line
 
 이 글은 `make docs`가 `--help`에서 만듭니다. 모든 명령은 `--config`를 받습니다. 오류는 두 줄(무엇이 문제인지, 무엇을

@@ -10,12 +10,23 @@ import orjson
 from yarl import URL
 
 from dunoe.cli.terminal import language
-from dunoe.errors import BadRequest, Problem, Text, Unavailable
+from dunoe.errors import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    Problem,
+    Text,
+    Unauthorized,
+    Unavailable,
+)
 from dunoe.server.local import local_key
 from dunoe.settings import Settings
 
 Json = dict[str, Any]  # Any: JSON
 _CONNECT_S = 5
+_KINDS: dict[int, type[Problem]] = {
+    one.status: one for one in (BadRequest, Unauthorized, Forbidden, NotFound)
+}
 
 
 class NoServer(Unavailable):
@@ -72,9 +83,25 @@ class Client:
 
     async def json(self, method: str, path: str, body: Json | None = None) -> Json:
         """The whole JSON answer; {} for an empty one."""
+        found = await self._found(method, path, body)
+        if isinstance(found, dict):
+            return found
+        raise _nonsense()
+
+    async def rows(self, path: str) -> list[Json]:
+        """The same of an answer that is a list."""
+        found = await self._found("GET", path)
+        if isinstance(found, list):
+            return found
+        raise _nonsense()
+
+    async def _found(self, method: str, path: str, body: Json | None = None) -> object:
         async with self._asked(method, path, body) as answer:
             content = await answer.read()
-        return _parsed(content) if content else {}
+        try:
+            return orjson.loads(content or b"{}")
+        except orjson.JSONDecodeError as exc:
+            raise _nonsense() from exc
 
     async def lines(self, path: str, body: Json) -> AsyncGenerator[bytes, None]:
         """The lines of a streamed answer, as they come and whole. Left early, the connection is closed."""
@@ -118,25 +145,20 @@ class Client:
 
 
 def refusal(content: bytes, status: int) -> Problem:
-    """What the server refused with, in its own words; it has one shape for OpenAI and one for Ollama."""
+    """What the server refused with, in its own words; it has one shape for OpenAI and one for the others."""
+    kind = _KINDS.get(status, Problem)
     try:
         error = orjson.loads(content)["error"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         error = f"HTTP {status}"
     if isinstance(error, dict):
-        return Problem(str(error.get("message", error)), str(error.get("hint") or ""))
+        return kind(str(error.get("message", error)), str(error.get("hint") or ""))
     message, _, hint = str(error).partition("\n")
-    return Problem(message, hint.strip())
+    return kind(message, hint.strip())
 
 
-def _parsed(content: bytes) -> Json:
-    try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        found = None
-    if isinstance(found, dict):
-        return found
-    raise Problem(
+def _nonsense() -> Problem:
+    return Problem(
         Text("서버의 답을 이해하지 못했습니다", "the server's answer makes no sense"),
         Text(
             "그 주소에 있는 것이 dunoe인지 확인하세요.",

@@ -13,8 +13,10 @@ from typer.exceptions import Abort, TyperException
 
 from dunoe.errors import BadRequest, Problem, Text
 
-COMMANDS = ("serve", "chat", "models", "keys", "config", "version")
-ROOMS = ("models", "keys", "config")  # commands that only hold further ones
+COMMANDS = (
+    "serve", "chat", "ask", "search", "library", "models", "keys", "eval", "config", "version",
+)  # fmt: skip
+ROOMS = ("library", "models", "keys", "eval", "config")  # commands that only hold further ones
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 

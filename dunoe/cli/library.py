@@ -1,0 +1,318 @@
+"""`dunoe library`: the folders that can be asked about, read now or watched, and what could not be read."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import orjson
+import typer
+from rich.filesize import decimal
+
+from dunoe.cli.client import Json, refusal
+from dunoe.cli.reach import Reached, reach
+from dunoe.cli.sync_bar import SyncBar
+from dunoe.cli.terminal import (
+    AsJson,
+    ConfigFile,
+    language,
+    print_json,
+    print_table,
+    said,
+    say,
+    settings_from,
+)
+from dunoe.errors import Problem, Text
+from dunoe.server.brain import Brain
+from dunoe.server.routes_library import progress_json
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    help="물어볼 문서 폴더를 더하고 읽습니다 · folders of documents to ask about",
+)
+
+LOOK_S = 0.5  # between two looks at a library that is watched
+_STOPPED = Text(
+    "멈췄습니다. 읽은 것은 남아 있고, 다음 `dunoe library sync`가 이어서 합니다.",
+    "Stopped. What was read stays; the next `dunoe library sync` goes on from here.",
+)
+_WATCHED = Text("지켜보기를 멈췄습니다.", "Watching no more.")
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="폴더나 파일 · a folder, or a file")]
+Label = Annotated[str, typer.Argument(metavar="LABEL", help="라벨 · the label")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="문서 · documents")]
+
+
+@app.command()
+def add(
+    folder: Folder,
+    sync_: Annotated[
+        bool, typer.Option("--sync/--no-sync", help="바로 읽기 · read it at once")
+    ] = True,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """폴더를 더하고 읽습니다 · add a folder and read it"""
+    body = {"path": str(folder.expanduser().absolute())}
+
+    async def work(reached: Reached) -> Json:
+        await reached.client.json("POST", "/api/library/folders", body)
+        if sync_:
+            await synced(reached, is_quiet=as_json)
+        return await reached.client.json("GET", "/api/library")
+
+    _show(reach(settings_from(config), work, _STOPPED), as_json=as_json)
+
+
+@app.command()
+def remove(folder: Folder, as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """폴더를 뺍니다; 파일은 그대로입니다 · take a folder out; its files stay"""
+    body = {"path": str(folder.expanduser().absolute())}
+
+    async def work(reached: Reached) -> Json:
+        return await reached.client.json("DELETE", "/api/library/folders", body)
+
+    _show(reach(settings_from(config), work), as_json=as_json)
+
+
+@app.command()
+def status(as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """폴더마다 무엇이 있는지 보여 줍니다 · what is in the library"""
+
+    async def work(reached: Reached) -> Json:
+        return await reached.client.json("GET", "/api/library")
+
+    _show(reach(settings_from(config), work), as_json=as_json)
+
+
+@app.command()
+def sync(as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """달라진 파일을 읽습니다 · read what has changed"""
+
+    async def work(reached: Reached) -> tuple[Json, Json]:
+        stand = await synced(reached, is_quiet=as_json)
+        return stand, await reached.client.json("GET", "/api/library")
+
+    stand, found = reach(settings_from(config), work, _STOPPED)
+    if as_json:
+        print_json(stand)
+        return
+    read, failed = stand["files_done"] - stand["failures"], found["failures"]
+    if read:
+        say(Text(f"파일 {read}개를 읽었습니다.", f"{read} files were read."))
+    else:
+        say(Text("새로 읽은 파일이 없습니다.", "There was nothing new to read."))
+    if failed:
+        say(
+            Text(
+                f"읽지 못하는 파일 {failed}개. 까닭: `dunoe library errors`",
+                f"{failed} files cannot be read. Why: `dunoe library errors`",
+            )
+        )
+
+
+@app.command()
+def watch(as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """저장되는 파일을 바로 읽고 알려 줍니다 · read saved files at once, and tell"""
+    work = partial(_watched, is_quiet=as_json)
+    reach(settings_from(config), work, _WATCHED, watches=True)
+
+
+@app.command()
+def errors(as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """읽지 못한 파일과 까닭을 보여 줍니다 · files that could not be read, and why"""
+
+    async def work(reached: Reached) -> list[Json]:
+        return await reached.client.rows("/api/library/errors?limit=10000")
+
+    found = reach(settings_from(config), work)
+    if as_json:
+        print_json(found)
+    elif found:
+        columns = Text("파일", "file"), Text("문제", "problem"), Text("해결", "try")
+        print_table(columns, [[one["path"], one["message"], one["hint"]] for one in found])
+    else:
+        say(Text("읽지 못한 파일이 없습니다.", "Every file could be read."))
+
+
+@app.command()
+def label(label: Label, files: Files, as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """문서에 라벨을 붙입니다 · put a label on documents"""
+    _label(config, "POST", label, files, as_json=as_json)
+
+
+@app.command()
+def unlabel(label: Label, files: Files, as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """문서에서 라벨을 뗍니다 · take a label off documents"""
+    _label(config, "DELETE", label, files, as_json=as_json)
+
+
+def _label(
+    config: Path | None, method: str, label: str, files: list[str], *, as_json: bool
+) -> None:
+    async def work(reached: Reached) -> dict[str, list[str]]:
+        client, found = reached.client, {}
+        for document in [await client.json("GET", document_path(file)) for file in files]:
+            path = f"/api/documents/{document['id']}/labels"
+            answer = await client.json(method, path, {"label": label})
+            found[str(document["file_path"])] = list(answer["labels"])
+        return found
+
+    labels = reach(settings_from(config), work)
+    if as_json:
+        print_json(labels)
+    else:
+        columns = Text("파일", "file"), Text("라벨", "labels")
+        print_table(columns, [[file, ", ".join(some) or "-"] for file, some in labels.items()])
+
+
+def document_path(file: str) -> str:
+    """Where the server has the document of a file here, or of a path as search shows it."""
+    here = Path(file).expanduser().absolute()
+    return f"/api/documents/{quote(str(here) if here.exists() else file, safe='')}"
+
+
+async def synced(reached: Reached, *, is_quiet: bool = False) -> Json:
+    """Sync with a bar and return how it ended. Stopped, it stops the server's sync, too."""
+    client, stand = reached.client, Json()
+    with SyncBar(is_quiet=is_quiet) as bar:
+        try:
+            async with aclosing(client.lines("/api/library/sync", {"stream": True})) as lines:
+                async for line in lines:
+                    stand = orjson.loads(line)
+                    if "detail" in stand:
+                        raise refusal(line, 200)
+                    bar.show(stand)
+        except asyncio.CancelledError:
+            await client.json("DELETE", "/api/library/sync")
+            raise
+        if reached.brain is not None:  # nobody else will make the vectors
+            await _settled(reached.brain, bar)
+    return stand
+
+
+async def ready(reached: Reached, *, is_quiet: bool = False) -> None:
+    """See that the first question finds something: a server of our own reads a library that nobody read before."""
+    if reached.brain is not None:
+        found = await reached.client.json("GET", "/api/library")
+        if found["folders"] and not found["documents"] and not found["failures"]:
+            await synced(reached, is_quiet=is_quiet)
+
+
+async def _settled(brain: Brain, bar: SyncBar) -> None:
+    """Wait for the vectors; without them documents are found by their words."""
+    settling = asyncio.create_task(_quiet(brain.library.settle))
+    try:
+        while not (await asyncio.wait([settling], timeout=LOOK_S))[0]:
+            bar.show(progress_json(brain.library.progress.now(), language()))
+    finally:
+        settling.cancel()
+    if (problem := settling.result()) is not None:
+        say(
+            Text(
+                f"벡터는 만들지 못해 낱말로만 찾습니다: {problem.message.ko}",
+                f"No vectors, so words alone are searched: {problem.message.en}",
+            )
+        )
+
+
+async def _quiet(settle: Callable[[], Awaitable[None]]) -> Problem | None:
+    try:
+        await settle()
+    except Problem as problem:
+        return problem
+    return None
+
+
+async def _watched(reached: Reached, *, is_quiet: bool) -> None:
+    """Tell whenever the library is another one, until cancelled."""
+    known: tuple[int, ...] = ()
+    with SyncBar(is_quiet=is_quiet) as bar:
+        while True:
+            found = await reached.client.json("GET", "/api/library")
+            if not found["is_watching"]:
+                raise _not_watching()
+            stand = found["progress"]
+            bar.show(stand)
+            now = tuple(found[name] for name in ("documents", "passages", "size", "failures"))
+            if now != known and not stand["is_running"]:
+                known = now
+                _tell(found, is_json=is_quiet)
+            await asyncio.sleep(LOOK_S)
+
+
+def _tell(found: Json, *, is_json: bool) -> None:
+    counts = {name: found[name] for name in ("documents", "passages", "failures")}
+    documents, passages, failures = counts.values()
+    if is_json:
+        sys.stdout.write(orjson.dumps(counts).decode() + "\n")
+    else:
+        say(
+            Text(
+                f"문서 {documents}개, 조각 {passages}개, 못 읽은 파일 {failures}개",
+                f"{documents} documents, {passages} passages, {failures} files that cannot be read",
+            )
+        )
+    sys.stdout.flush()
+
+
+def _not_watching() -> Problem:
+    return Problem(
+        Text("실행 중인 서버가 폴더를 지켜보지 않습니다", "the running server does not watch"),
+        Text(
+            "설정의 [library]에서 watch = true로 하고 서버를 다시 시작하세요.",
+            "say watch = true under [library] in the settings, and start the server again.",
+        ),
+    )
+
+
+def _show(found: Json, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    columns = [
+        Text("폴더", "folder"), Text("문서", "documents"), Text("조각", "passages"),
+        Text("크기", "size"), Text("못 읽음", "failed"), Text("", ""),
+    ]  # fmt: skip
+    print_table(columns, [_row(folder) for folder in found["folders"]])
+    if not found["folders"]:
+        say(
+            Text(
+                "폴더가 없습니다. `dunoe library add 폴더`로 더하세요.",
+                "There are no folders. Add one: `dunoe library add FOLDER`.",
+            )
+        )
+    if found["skipped"]:
+        say(
+            Text(
+                f"읽지 않는 종류의 파일: {found['skipped']}개",
+                f"Files of kinds that are not read: {found['skipped']}",
+            )
+        )
+    model = found["embedding_model"]
+    say(
+        Text(f"검색: 낱말과 뜻 ({model})", f"Search: words and meaning ({model})")
+        if model
+        else Text("검색: 낱말 (임베딩 모델 없음)", "Search: words (no embedding model)")
+    )
+    if found["documents"] + found["failures"] == 0 and found["folders"]:
+        say(
+            Text("아직 읽지 않았습니다: `dunoe library sync`", "Not read yet: `dunoe library sync`")
+        )
+
+
+def _row(folder: Json) -> list[str]:
+    where = Text("설정", "settings") if folder["source"] == "settings" else Text("", "")
+    return [
+        folder["path"],
+        str(folder["documents"]),
+        str(folder["passages"]),
+        decimal(folder["size"]),
+        str(folder["failures"]),
+        folder["said"] or said(where),
+    ]

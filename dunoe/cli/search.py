@@ -1,0 +1,152 @@
+"""`dunoe search`: passages that speak of a question, with the place where they stand."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+import typer
+from rich.text import Text as Line
+
+from dunoe.cli.client import Json
+from dunoe.cli.library import ready
+from dunoe.cli.reach import Reached, reach
+from dunoe.cli.terminal import (
+    AsJson,
+    ConfigFile,
+    console,
+    one_line,
+    print_json,
+    said,
+    say,
+    settings_from,
+)
+from dunoe.errors import BadRequest, Text
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+Mode = Literal["hybrid", "lexical", "semantic"]
+LEGS = {
+    "lexical": Text("낱말", "words"),
+    "dense": Text("뜻", "meaning"),
+    "rerank": Text("재정렬", "rerank"),
+}
+_BEGIN, _END = "«", "»"  # the server's marks around what matched
+
+Many = list[str] | None
+
+
+@app.command()
+def search(  # noqa: PLR0913 - one parameter an option: this is how typer reads a command line
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="찾을 말 · what to look for")],
+    mode: Annotated[Mode, typer.Option(help="둘 다, 낱말, 뜻 · both, words, meaning")] = "hybrid",
+    top_k: Annotated[
+        int, typer.Option("--top-k", "-k", min=1, max=100, help="몇 개까지 · how many")
+    ] = 5,
+    folder: Annotated[Many, typer.Option(metavar="FOLDER", help="이 폴더에서 · in it")] = None,
+    kind: Annotated[
+        Many, typer.Option(metavar="KIND", help="종류: markdown, pdf, hwp, … · of this kind")
+    ] = None,
+    tag: Annotated[Many, typer.Option(metavar="TAG", help="태그 · with this tag")] = None,
+    label: Annotated[Many, typer.Option(metavar="LABEL", help="라벨 · with this label")] = None,
+    path: Annotated[
+        Many, typer.Option(metavar="GLOB", help="경로, 예: '**/*.md' · path or glob")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="이날부터 · from this day on")
+    ] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="재정렬 모델로 다시 줄 세우기 · use the reranker")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """문서에서 찾습니다; "구절"은 그대로, -낱말은 빼고 · find passages; "a phrase", -without"""
+    wanted = {
+        "q": question, "limit": top_k, "search_mode": mode, "use_reranking": rerank,
+        "folder": folder, "kind": kind, "tag": tag, "label_ids": label, "file_path": path, "since": since,
+    }  # fmt: skip
+    if not question.strip():
+        raise BadRequest(
+            Text("찾을 말이 없습니다", "there is nothing to look for"),
+            Text('`dunoe search "찾을 말"`처럼 쓰세요.', 'write `dunoe search "words"`.'),
+        )
+
+    async def work(reached: Reached) -> Json:
+        await ready(reached, is_quiet=as_json)
+        return await reached.client.json("GET", asked(wanted))
+
+    found = reach(settings_from(config), work)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def asked(wanted: dict[str, object]) -> str:
+    """The address of a search; what is None is not said."""
+    said = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in wanted.items()
+        if value is not None
+    }
+    return f"/api/search?{urlencode(said, doseq=True)}"
+
+
+def place_of(found: Json) -> str:
+    """Lines, page, slide or cells, as far as there are any."""
+    parts = []
+    if found["lines"]:
+        first, last = found["lines"]
+        span = str(first) if first == last else f"{first}-{last}"
+        parts.append(said(Text(f"{span}줄", f"line {span}" if first == last else f"lines {span}")))
+    if found["page"] is not None:
+        parts.append(said(Text(f"{found['page']}쪽", f"page {found['page']}")))
+    if found["slide"] is not None:
+        parts.append(said(Text(f"슬라이드 {found['slide']}", f"slide {found['slide']}")))
+    if found["cells"]:
+        parts.append(str(found["cells"]))
+    return " · ".join(parts)
+
+
+def where(found: Json) -> str:
+    """File, headings and place on one line."""
+    path = one_line(" > ".join([found["file"], *found["heading"]]))
+    return "  ".join(filter(None, (path, one_line(place_of(found)))))
+
+
+def _show(found: Json) -> None:
+    out = console()
+    for warning in found["warnings"]:
+        complain_softly(warning)
+    if not found["results"]:
+        say(Text("찾지 못했습니다.", "Nothing was found."))
+    for number, hit in enumerate(found["results"], 1):
+        head = Line.assemble(
+            (f"{number}. ", "bold"), (where(hit), "bold"), (f"  {_scores(hit)}", "dim")
+        )
+        out.print(head, soft_wrap=True)
+        out.print(Line("   ").append_text(lit(hit["highlighted_snippet"])), soft_wrap=True)
+
+
+def lit(snippet: str) -> Line:
+    """A snippet with what matched in bold; a pipe keeps the marks."""
+    snippet = one_line(snippet)
+    if not console().is_terminal:
+        return Line(snippet)
+    line = Line()
+    for number, part in enumerate(snippet.replace(_END, _BEGIN).split(_BEGIN)):
+        line.append(part, "bold yellow" if number % 2 else "")
+    return line
+
+
+def complain_softly(warning: str) -> None:
+    """One line on stderr of what a person should know of a result."""
+    console(stderr=True).print(Line(one_line(warning), style="dim"), soft_wrap=True)
+
+
+def _scores(hit: Json) -> str:
+    legs = " ".join(
+        f"{said(name)} {hit['scores'][leg]:.2f}"
+        for leg, name in LEGS.items()
+        if hit["scores"][leg] is not None
+    )
+    return f"{hit['score']:.2f}" + (f" ({legs})" if legs else "")

@@ -1,0 +1,190 @@
+"""`dunoe library`: with a server and without one, stopped in the middle, and watching."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.cli.conftest import Said
+from tests.program import Dunoe, environment
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A folder with a document, a broken one, and a picture."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "과일.md").write_text("# 과일\n\n사과는 빨갛다.\n", "utf-8")
+    (folder / "깨진.pdf").write_bytes(b"%PDF-1.7\nnothing")
+    (folder / "그림.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    return folder
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> None:
+    """Settings by which no server is found."""
+    (tmp_path / "dunoe.toml").write_text("[server]\nport = 9\n[library]\nsample = false\n")
+
+
+@pytest.fixture
+def running(home: Path, tmp_path: Path) -> Iterator[Dunoe]:
+    """A server that watches nothing, and settings by which it is found."""
+    with Dunoe(home, "[library]\nsample = false\nwatch = false\n") as dunoe:
+        port = dunoe.url.rpartition(":")[2]
+        (tmp_path / "dunoe.toml").write_text(f"[server]\nport = {port}\n")
+        yield dunoe
+
+
+def counts(said: Said) -> tuple[int, int, int]:
+    """Documents, failures and skipped files of a library that was printed as JSON."""
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    return found["documents"], found["failures"], found["skipped"]
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_folder_comes_in_is_read_and_goes_out_without_a_server(
+    typed: Callable[..., Said], notes: Path
+) -> None:
+    assert counts(typed("library", "add", notes, "--json")) == (1, 1, 1)
+    table = typed("library", "status").out
+    assert str(notes) in table
+    (error,) = json.loads(typed("library", "errors", "--json").out)
+    assert error["path"] == str(notes / "깨진.pdf")
+    shown = typed("library", "errors").out
+    assert error["message"] in shown
+    assert error["hint"] in shown
+    (notes / "배.md").write_text("# 배\n\n배는 노랗다.\n", "utf-8")
+    stand = json.loads(typed("library", "sync", "--json").out)
+    assert (stand["files_done"], stand["failures"]) == (1, 0)
+    assert typed("library", "sync").out.startswith("새로 읽은 파일이 없습니다.\n")
+    assert counts(typed("library", "remove", notes, "--json")) == (0, 0, 0)
+    assert (notes / "과일.md").exists()
+
+
+@pytest.mark.usefixtures("alone")
+def test_without_folders_it_says_how_to_add_one(typed: Callable[..., Said]) -> None:
+    assert "dunoe library add" in typed("library", "status").out
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("order", ["add", "remove"])
+def test_a_folder_that_is_none_is_refused_in_two_lines(
+    typed: Callable[..., Said], order: str
+) -> None:
+    done = typed("library", order, "없는폴더")
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 2)
+    assert "없는폴더" in done.err
+
+
+@pytest.mark.usefixtures("running")
+def test_with_a_server_that_server_reads_labels_and_forgets(
+    typed: Callable[..., Said], notes: Path
+) -> None:
+    assert counts(typed("library", "add", notes, "--no-sync", "--json")) == (0, 0, 0)
+    done = typed("library", "sync")
+    read, failed = done.out.splitlines()
+    assert read == "파일 1개를 읽었습니다."
+    assert "1개" in failed
+    assert "`dunoe library errors`" in failed
+    assert "읽는 중" in done.err
+    labelled = typed("library", "label", "중요", notes / "과일.md", "--json")
+    assert json.loads(labelled.out) == {"notes/과일.md": ["중요"]}
+    found = json.loads(typed("search", "사과", "--label", "중요", "--json").out)
+    assert [hit["file"] for hit in found["results"]] == ["notes/과일.md"]
+    assert "과일.md" in typed("library", "unlabel", "중요", "notes/과일.md").out
+    found = json.loads(typed("search", "사과", "--label", "중요", "--json").out)
+    assert found["results"] == []
+    done = typed("library", "label", "중요", "없는.md")
+    assert (done.code, done.err.count("\n")) == (1, 2)
+    done = typed("library", "watch")
+    assert done.code == 1
+    assert "watch = true" in done.err
+
+
+def test_a_server_of_somebody_else_is_left_alone(
+    typed: Callable[..., Said], notes: Path, tmp_path: Path
+) -> None:
+    with Dunoe(tmp_path / "theirs", "[library]\nsample = false\n") as theirs:
+        port = theirs.url.rpartition(":")[2]
+        (tmp_path / "dunoe.toml").write_text(f"[server]\nport = {port}\n")
+        assert counts(typed("library", "add", notes, "--json"))[0] == 1
+        with urlopen(Request(f"{theirs.url}/api/library", headers=theirs.admin)) as answer:
+            assert json.load(answer)["folders"] == []
+
+
+@pytest.mark.usefixtures("alone")
+def test_ctrl_c_stops_a_sync_and_the_next_one_goes_on(
+    typed: Callable[..., Said], home: Path, tmp_path: Path, notes: Path
+) -> None:
+    for number in range(200):
+        (notes / f"{number}.md").write_text(f"# 글 {number}\n\n내용 {number}\n", "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dunoe.cli.main", "library", "add", str(notes)],
+        env=environment(home, {"LANG": "ko_KR.UTF-8"}), cwd=tmp_path,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while not (line := process.stderr.readline()).startswith("읽는 중"):
+        assert line, "it ended before it read anything"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.split("\n")[-2].startswith("멈췄습니다")
+    assert "dunoe library sync" in err
+    assert "Traceback" not in err
+    assert typed("library", "sync").code == 0
+    assert counts(typed("library", "status", "--json")) == (201, 1, 1)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_watched_folder_tells_of_a_saved_file(
+    typed: Callable[..., Said], home: Path, tmp_path: Path, notes: Path
+) -> None:
+    assert typed("library", "add", notes, "--json").code == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dunoe.cli.main", "library", "watch", "--json"],
+        env=environment(home), cwd=tmp_path,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        assert json.loads(process.stdout.readline())["documents"] == 1
+        (notes / "새글.md").write_text("# 새 글\n\n방금 썼다.\n", "utf-8")
+        assert json.loads(process.stdout.readline())["documents"] == 2
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_terminal_shows_a_bar(home: Path, tmp_path: Path, notes: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dunoe.cli.main", "library", "add", str(notes)],
+        env=environment(home, {"LANG": "ko_KR.UTF-8", "TERM": "xterm", "COLUMNS": "100"}),
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    try:
+        while some := os.read(ours, 4096):
+            seen += some
+    except OSError:  # Linux says so when the other side is gone
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        os.close(ours)
+    shown = seen.decode("utf-8", "replace")
+    assert "읽는 중" in shown
+    assert "━" in shown
+    assert "과일.md" in shown or "깨진.pdf" in shown

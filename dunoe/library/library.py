@@ -88,6 +88,7 @@ class Library:
         self._untold: list[Untold] = []
         self._alone = asyncio.Lock()  # whoever writes to catalogue and index holds it
         self._paying = asyncio.Lock()
+        self._is_warm = False
         self._has_debt = asyncio.Event()
         self.documents = parts.store.documents
         self.progress = Progress()
@@ -165,6 +166,12 @@ class Library:
             await self.sync(under)
         except Problem as problem:
             _LOG.warning("the library could not be synced: %s", problem)
+
+    def warm(self) -> None:
+        """Read the dictionary of Korean now, so that no question waits for it: 330 MB, a second or two."""
+        if not self._is_warm:
+            self._is_warm = True
+            self._tasks.append(self._group.create_task(run_sync(terms.warm)))
 
     async def add(self, folder: Path) -> str:
         """Add a folder, or a single file, and return its path; the next sync reads it. See `Roots.add`."""

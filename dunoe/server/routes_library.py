@@ -56,7 +56,8 @@ def progress_json(stand: Stand, language: Language) -> Json:
 
 
 async def status(asked: Asked) -> None:
-    """GET /api/library."""
+    """GET /api/library. Who looks at the page will ask something next."""
+    asked.brain.library.warm()
     await asked.wire.json(await _status(asked))
 
 

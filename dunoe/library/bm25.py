@@ -21,6 +21,27 @@ TITLE = 2  # as often as in the text
 HEADING = 1
 # Of a question. A word has its pairs beside it; a name has none, so it counts for both.
 WORD, PAIR, NAME, PART = 1.0, 0.8, 2.0, 0.5
+# They say what kind of answer is wanted, not about what. Nothing changes on the three sets without them, but "무엇"
+# is a rare word in a manual, and a question of two words would be half about it.
+ASKING = frozenset(
+    map(
+        terms.word,
+        [
+            "무엇",
+            "뭐",
+            "뭣",
+            "무어",
+            "어떻게",
+            "어떻",
+            "왜",
+            "언제",
+            "어디",
+            "누구",
+            "얼마",
+            "어느",
+        ],
+    )
+)
 
 
 def weigh(title: str, headings: Sequence[str], text: str) -> Sparse:
@@ -44,4 +65,6 @@ def ask(text: str) -> Sparse:
     weights |= dict.fromkeys(read.pairs, PAIR)
     weights |= dict.fromkeys(read.words, WORD)
     weights |= dict.fromkeys(read.names, NAME)
+    if about := {term: one for term, one in weights.items() if term not in ASKING}:
+        weights = about
     return Sparse(list(weights), list(weights.values()))

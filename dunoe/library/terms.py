@@ -113,6 +113,11 @@ def read(text: str) -> Terms:
     return terms
 
 
+def word(form: str) -> int:
+    """The number of a Korean content morpheme."""
+    return _number("m", form)
+
+
 def _pieces(text: str) -> Iterator[str]:
     for piece in text.split():
         if len(piece) <= LONGEST_PIECE:
@@ -159,7 +164,7 @@ def _korean(text: str) -> _Korean:
     for token in _kiwi().tokenize(text, oov_handling="rule"):
         form, tag = token.form, token.tag.partition("-")[0]
         if tag in CONTENT:
-            morphemes.append(_number("m", form))
+            morphemes.append(word(form))
         if tag not in NOMINAL:
             continue
         if runs and runs[-1][1] == token.start:

@@ -141,3 +141,8 @@ def test_korean_questions_find_their_documents(shared: Path) -> None:
     found = evaluate.evaluate(run, {one: judged.qrels[one] for one in questions}, resamples=10)
     assert found.r_1.mean > 0.80
     assert found.r_10.mean > 0.94
+
+
+def test_how_a_question_is_asked_is_not_what_it_is_about() -> None:
+    assert ask("소유권이란 무엇인가요?") == ask("소유권이란")
+    assert ask("왜?").indices == ask("왜").indices != []  # nothing else to go by

@@ -1,6 +1,9 @@
-/** The server as the page knows it: one request, one streamed answer, one kind of error. */
+/** The server as the page knows it: a request, a stream of lines, one kind of error. */
+
+import { wordsOf } from "./words.js";
 
 const STORED = "dunoe.key";
+const words = () => wordsOf(document.documentElement.lang);
 
 /** What went wrong and what to do: two lines. status: HTTP's, 0 where there was no answer. */
 export class Problem extends Error {
@@ -8,11 +11,17 @@ export class Problem extends Error {
     super(message);
     this.hint = hint;
     this.status = status;
+    this.key = sessionStorage.getItem(STORED);
   }
 
   /** Another key could help. */
   get isAboutKey() {
     return this.status === 401 || this.status === 403;
+  }
+
+  /** Another key has been given since this was asked. */
+  get isOld() {
+    return this.key !== sessionStorage.getItem(STORED);
   }
 }
 
@@ -20,79 +29,93 @@ export class Problem extends Error {
 export const keepKey = (key) => sessionStorage.setItem(STORED, key);
 
 /** An answered request; throws Problem, or AbortError when `signal` was used. */
-async function request(path, words, { body, signal } = {}) {
+export async function request(path, { body, method, signal } = {}) {
   const headers = { "Accept-Language": document.documentElement.lang };
   const key = sessionStorage.getItem(STORED);
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
+  const sent = body && JSON.stringify(body);
   let response;
   try {
-    response = await fetch(path, body ? { method: "POST", headers, body: JSON.stringify(body), signal } : { headers, signal });
+    response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: sent, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(words.gone);
+    throw new Problem(words().gone);
   }
-  if (!response.ok) throw await problemOf(response, words);
+  if (!response.ok) throw Object.assign(await refusalOf(response), { key });
   return response;
 }
 
 /** The JSON of an answered request; throws as `request` does. */
-export async function json(path, words, options) {
-  const response = await request(path, words, options);
+export async function json(path, options) {
+  const response = await request(path, options);
   try {
     return await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(error instanceof SyntaxError ? words.odd : words.gone);
+    throw new Problem(error instanceof SyntaxError ? words().odd : words().gone);
   }
 }
 
-/** The error in a body: OpenAI's has a hint of its own, Ollama's is the second line. */
-async function problemOf(response, words) {
-  const body = await response.json().catch(() => ({}));
-  const odd = { ...words.odd, message: `${words.odd.message} (HTTP ${response.status}).` };
-  return new Problem(said(body?.error) ?? odd, response.status);
+/** `path?name=value…`, without what is empty; a list is repeated. */
+export function query(path, values) {
+  const told = new URLSearchParams();
+  for (const [name, value] of Object.entries(values))
+    for (const one of [value].flat()) if (one !== "" && one !== null && one !== undefined) told.append(name, one);
+  return told.size ? `${path}?${told}` : path;
 }
 
-function said(error) {
+/** What an error says, in whichever dialect: {message, hint}, or null. */
+export function said(body) {
+  const error = body?.error ?? body;
   if (typeof error === "string") {
     const [message, ...hint] = error.split("\n");
     return { message, hint: hint.join(" ") };
   }
-  return error?.message ? { message: error.message, hint: error.hint } : null;
+  const message = error?.message ?? error?.detail;
+  return typeof message === "string" ? { message, hint: error.hint ?? "" } : null;
 }
 
-/** Yields each `data:` payload; the network may cut an event, or a Hangul letter, anywhere. */
-async function* events(response) {
+async function refusalOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const odd = { ...words().odd, message: `${words().odd.message} (HTTP ${response.status}).` };
+  return new Problem(said(body) ?? odd, response.status);
+}
+
+/** Yields each whole line; the network may cut a line, or a Hangul letter, anywhere. */
+async function* lines(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    for (const line of lines) if (line.startsWith("data: ")) yield line.slice(6);
+    const whole = (rest + value).split("\n");
+    rest = whole.pop();
+    yield* whole;
   }
 }
 
-/** Yields {text}, {thought} and, last, {tokens} of one answer; throws Problem when it is not whole. */
-export async function* ask(model, question, words, signal) {
-  const messages = [{ role: "user", content: question }];
-  const body = { model, messages, stream: true, stream_options: { include_usage: true } };
-  const response = await request("/v1/chat/completions", words, { body, signal });
+/** Yields what each line of a stream holds: the payload of an event's `data:`, or a line that is JSON itself. */
+async function* payloads(response) {
+  for await (const line of lines(response)) {
+    if (line.startsWith("data:")) yield line.slice(5).trim();
+    else if (line.startsWith("{")) yield line;
+  }
+}
+
+/** Yields the JSON of each event or line of a stream, until `[DONE]`; a stream that breaks is a Problem. */
+export async function* stream(path, options) {
+  const response = await request(path, options);
   try {
-    for await (const payload of events(response)) {
+    for await (const payload of payloads(response)) {
       if (payload === "[DONE]") return;
-      const { error, choices = [], usage } = JSON.parse(payload);
-      if (error) throw new Problem(said(error) ?? words.odd);
-      const delta = choices[0]?.delta ?? {};
-      if (delta.content) yield { text: delta.content };
-      if (delta.reasoning_content) yield { thought: delta.reasoning_content };
-      if (usage) yield { tokens: usage.completion_tokens };
+      yield JSON.parse(payload);
     }
   } catch (error) {
     if (error instanceof Problem || error.name === "AbortError") throw error;
-    throw new Problem(error instanceof SyntaxError ? words.odd : words.cut);
+    throw new Problem(error instanceof SyntaxError ? words().odd : words().cut);
   }
-  throw new Problem(words.cut);
 }
+
+/** A stream ended before it said that it was whole. */
+export const cutShort = () => new Problem(words().cut);

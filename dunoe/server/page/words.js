@@ -1,116 +1,13 @@
-/** Every word of the page, in both languages, and how numbers are said. */
+/** Which language is spoken, and how numbers, times and places are said in it. The words are in `ko.js` and `en.js`. */
 
-const WORDS = {
-  ko: {
-    models: "모델",
-    memory: "메모리",
-    here: "이 컴퓨터",
-    absent: "내려가 있음",
-    loading: "올리는 중",
-    ready: "준비됨",
-    unloading: "내리는 중",
-    elsewhere: "다른 서버",
-    load: "올리기",
-    unload: "내리기",
-    inFlight: "답변 중",
-    waiting: "대기",
-    chat: "대화",
-    embedding: "임베딩",
-    rerank: "재정렬",
-    key: "API 키",
-    useKey: "사용",
-    keyStays: "이 탭에만 보관하고, 탭을 닫으면 지웁니다.",
-    noModel: "아직 모델이 없습니다",
-    bringOne: "이 컴퓨터에 맞는 모델을 받는 명령입니다.",
-    thenHere: "다 받으면 이 페이지에 저절로 나타납니다.",
-    tryIt: "지금 물어보기",
-    model: "모델",
-    question: "질문",
-    send: "보내기",
-    stop: "멈추기",
-    shortcuts: "Ctrl+Enter로 보내고 Esc로 멈춥니다",
-    thought: "생각한 과정",
-    hurrying: "모델을 기다리는 중…",
-    stopped: "멈췄습니다",
-    tokens: "토큰",
-    perSecond: "토큰/초",
-    firstToken: (seconds) => `첫 토큰 ${seconds}초`,
-    connect: "연결하기",
-    openai: "OpenAI 주소 (base URL)",
-    ollama: "Ollama 주소",
-    copy: "복사",
-    copied: "복사했습니다",
-    readyz: "상태",
-    metrics: "지표",
-    openapi: "API 문서",
-    up: "켜진 지",
-    of: (taken, budget) => `${budget} 중 ${taken}`,
-    days: (days, hours) => `${days}일 ${hours}시간`,
-    hours: (hours, minutes) => `${hours}시간 ${minutes}분`,
-    minutes: (minutes) => `${minutes}분`,
-    seconds: (seconds) => `${seconds}초`,
-    gone: { message: "서버에 닿지 않습니다.", hint: "dunoe serve가 켜져 있는지 확인하세요. 켜지면 저절로 이어집니다." },
-    cut: { message: "답이 도중에 끊겼습니다.", hint: "다시 보내 보고, 또 끊기면 서버의 기록을 확인하세요." },
-    odd: { message: "서버가 알 수 없는 답을 보냈습니다", hint: "주소가 dunoe가 맞는지, 사이에 있는 프록시가 멀쩡한지 확인하세요." },
-  },
-  en: {
-    models: "Models",
-    memory: "Memory",
-    here: "this machine",
-    absent: "not loaded",
-    loading: "loading",
-    ready: "ready",
-    unloading: "unloading",
-    elsewhere: "another server",
-    load: "Load",
-    unload: "Unload",
-    inFlight: "answering",
-    waiting: "waiting",
-    chat: "chat",
-    embedding: "embedding",
-    rerank: "rerank",
-    key: "API key",
-    useKey: "Use",
-    keyStays: "It stays in this tab only, and is forgotten when the tab closes.",
-    noModel: "There is no model yet",
-    bringOne: "This command brings one that fits this machine.",
-    thenHere: "It appears on this page by itself as soon as it is there.",
-    tryIt: "Try it",
-    model: "Model",
-    question: "Question",
-    send: "Send",
-    stop: "Stop",
-    shortcuts: "Ctrl+Enter sends, Esc stops",
-    thought: "How it thought",
-    hurrying: "Waiting for the model…",
-    stopped: "stopped",
-    tokens: "tokens",
-    perSecond: "tokens/s",
-    firstToken: (seconds) => `first token ${seconds} s`,
-    connect: "Connect",
-    openai: "OpenAI base URL",
-    ollama: "Ollama host",
-    copy: "Copy",
-    copied: "Copied",
-    readyz: "Status",
-    metrics: "Metrics",
-    openapi: "API document",
-    up: "up",
-    of: (taken, budget) => `${taken} of ${budget}`,
-    days: (days, hours) => `${days} d ${hours} h`,
-    hours: (hours, minutes) => `${hours} h ${minutes} min`,
-    minutes: (minutes) => `${minutes} min`,
-    seconds: (seconds) => `${seconds} s`,
-    gone: { message: "The server cannot be reached.", hint: "See whether dunoe serve is running; the page goes on by itself once it is." },
-    cut: { message: "The answer broke off.", hint: "Send it again; if it breaks off again, look at the server's log." },
-    odd: { message: "The server sent an answer that makes no sense", hint: "Check that the address is dunoe's, and any proxy in between." },
-  },
-};
+import en from "./en.js";
+import ko from "./ko.js";
 
+const WORDS = { ko, en };
 const STORED = "dunoe.language";
 
 /** The words of one language: "ko" or "en". */
-export const wordsOf = (language) => WORDS[language];
+export const wordsOf = (language) => WORDS[language] ?? ko;
 
 /** The language chosen here before, else the browser's. */
 export function firstLanguage() {
@@ -142,3 +39,29 @@ export function duration(words, seconds) {
   if (hours > 0) return words.hours(hours, minutes % 60);
   return minutes > 0 ? words.minutes(minutes) : words.seconds(Math.floor(seconds));
 }
+
+/** A number with its thousands apart. */
+export const count = (number) => Number(number ?? 0).toLocaleString("en");
+
+/** A moment as a person says it: the time today, the date otherwise. when: ISO text or seconds since 1970. */
+export function moment(language, when) {
+  if (when === null || when === undefined || when === "") return "";
+  const date = new Date(typeof when === "number" ? when * 1000 : when);
+  if (Number.isNaN(date.getTime())) return "";
+  const isToday = date.toDateString() === new Date().toDateString();
+  const how = isToday ? { hour: "2-digit", minute: "2-digit" } : { year: "numeric", month: "short", day: "numeric" };
+  return date.toLocaleString(language, how);
+}
+
+/** Where in a document something stands: page, slide, cells or lines; "" where nothing is known. */
+export function place(words, { page, slide, cells, lines, line }) {
+  if (page) return words.page(page);
+  if (slide) return words.slide(slide);
+  if (cells) return String(cells);
+  const [first, last] = lines ?? [line, line];
+  if (!first) return "";
+  return first === last ? words.line(first) : words.lines(first, last);
+}
+
+/** The last part of a path. */
+export const nameOf = (path) => String(path ?? "").split(/[\\/]/).pop();

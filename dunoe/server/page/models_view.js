@@ -1,21 +1,16 @@
-/** The state as a person sees it. Everything is written as text; elements stay, so that focus does. */
+/** The models as a person sees them: memory, who is in it, one to try, and how to connect. */
 
-import { duration, size } from "./words.js";
+import { $, each, options, say, tell } from "./draw.js";
+import { count, duration, size } from "./words.js";
 
 const HUES = 6;
 const SEATS_DRAWN = 16;
 const BOUNDLESS = Number.MAX_SAFE_INTEGER; // a budget that nobody told
 
-const $ = (id) => document.getElementById(id);
-
-/** Draw the whole page. */
-export function render(state, words) {
-  drawWords(state, words);
-  const problems = [state.moveProblem, state.lookProblem];
-  tell($("problem"), problems.find(Boolean));
-  $("key").hidden = ![...problems, state.asked?.problem].some((problem) => problem?.isAboutKey);
-  if (state.brain === null) return;
+/** Draw the view of the models. */
+export function drawModels(state, words) {
   const { brain } = state;
+  if (brain === null) return;
   const models = brain.models.map((model, row) => seen(model, row, state));
   const talkers = models.filter((model) => model.mode === "chat");
   if (!talkers.some((model) => model.name === state.model)) state.model = preferred(talkers)?.name ?? "";
@@ -27,7 +22,7 @@ export function render(state, words) {
   drawMemories(brain.cards, models, words);
   each($("model-list"), "model", models, (one) => one.name, (card, model) => drawModel(card, model, words));
   $("try").hidden = talkers.length === 0;
-  drawAsk(state, talkers, words);
+  drawTry(state, talkers, words);
   $("connect").hidden = false;
   drawSnippets(brain, state.model || "MODEL");
 }
@@ -39,15 +34,6 @@ function seen(model, row, state) {
 }
 
 const preferred = (models) => models.find((model) => model.roles.includes("brain")) ?? models[0];
-
-function drawWords(state, words) {
-  document.documentElement.lang = state.language;
-  for (const element of document.querySelectorAll("[data-word]")) say(element, words[element.dataset.word]);
-  for (const button of document.querySelectorAll("[data-language]"))
-    button.ariaPressed = String(button.dataset.language === state.language);
-  for (const button of document.querySelectorAll("[data-copies]"))
-    say(button, state.copied === button.dataset.copies ? words.copied : words.copy);
-}
 
 function drawMemories(cards, models, words) {
   const used = Object.entries(cards).filter(([name]) => models.some((model) => model.card === name));
@@ -82,7 +68,7 @@ function drawModel(card, model, words) {
   each(card.querySelector(".seats"), "segment", seats, String, (seat, number) => {
     seat.className = number < model.in_flight ? "taken" : "";
   });
-  const waiting = model.waiting > 0 ? ` · ${words.waiting} ${model.waiting}` : "";
+  const waiting = model.waiting > 0 ? ` · ${words.waitingFor} ${model.waiting}` : "";
   const slots = seats.length > 0 ? ` / ${model.slots}` : "";
   say(card.querySelector(".work"), `${words.inFlight} ${model.in_flight}${slots}${waiting}`);
   drawMove(card.querySelector(".move"), model, words);
@@ -92,41 +78,37 @@ function drawMove(button, model, words) {
   const action = model.shown === "absent" ? "load" : "unload";
   button.hidden = model.shown === "elsewhere";
   button.ariaDisabled = String(model.shown === "loading" || model.shown === "unloading");
-  Object.assign(button.dataset, { model: model.name, action });
+  Object.assign(button.dataset, { model: model.name, move: action });
   say(button, words[action]);
   button.ariaLabel = `${words[action]}: ${model.name}`;
 }
 
-function drawAsk(state, talkers, words) {
-  each($("ask-model"), "option", talkers, (model) => model.name, (option, model) => {
-    option.value = model.name;
-    say(option, model.name);
-  });
-  $("ask-model").value = state.model;
-  const { asked } = state;
-  const isAsking = asked !== null && !asked.isOver;
-  $("send").ariaDisabled = String(isAsking);
-  $("stop").ariaDisabled = String(!isAsking);
-  $("answer-box").hidden = asked === null;
+function drawTry({ asked, model: chosen }, talkers, words) {
+  options($("try-model"), talkers.map(({ name }) => [name, name]), chosen);
+  const isTrying = asked !== null && !asked.isOver;
+  $("try-send").ariaDisabled = String(isTrying);
+  $("try-stop").ariaDisabled = String(!isTrying);
+  $("try-box").hidden = asked === null;
   if (asked === null) return;
-  const answer = $("answer");
+  const answer = $("try-answer");
   const isAtEnd = answer.scrollTop + answer.clientHeight >= answer.scrollHeight - 8;
-  answer.ariaBusy = String(isAsking); // a screen reader waits for the whole answer
+  answer.ariaBusy = String(isTrying); // a screen reader waits for the whole answer
   answer.hidden = asked.text === "";
   say(answer, asked.text);
   if (isAtEnd) answer.scrollTop = answer.scrollHeight;
-  $("thought").hidden = asked.thought === "";
-  say($("thought-text"), asked.thought);
-  tell($("ask-problem"), asked.problem);
-  say($("speed"), speed(asked, words));
+  $("try-thought").hidden = asked.thought === "";
+  say($("try-thought-text"), asked.thought);
+  tell($("try-problem"), asked.problem);
+  say($("try-speed"), asked.first === null && !asked.isOver ? words.hurrying : speed(asked, words));
 }
 
-function speed(asked, words) {
+/** How fast an answer came: tokens, tokens in a second, and how long the first one took. */
+export function speed(asked, words) {
   const parts = asked.isStopped ? [words.stopped] : [];
-  if (asked.first === null) return asked.isOver ? parts.join() : words.hurrying;
+  if (asked.first === null) return parts.join();
   const took_s = (asked.last - asked.first) / 1000;
-  parts.push(`${asked.isExact ? "" : "≈ "}${asked.tokens} ${words.tokens}`);
-  if (took_s > 0.05) parts.push(`${((asked.tokens - 1) / took_s).toFixed(1)} ${words.perSecond}`);
+  parts.push(`${asked.isExact ? "" : "≈ "}${count(asked.tokens)} ${words.tokens}`);
+  if (took_s > 0.05 && asked.tokens > 1) parts.push(`${((asked.tokens - 1) / took_s).toFixed(1)} ${words.perSecond}`);
   parts.push(words.firstToken(((asked.first - asked.began) / 1000).toFixed(2)));
   return parts.join(" · ");
 }
@@ -138,44 +120,4 @@ function drawSnippets(brain, model) {
   say($("ollama"), location.origin);
   const quoted = body.replaceAll("'", "'\\''");
   say($("curl"), `curl -N ${location.origin}/v1/chat/completions${key} \\\n  -H "Content-Type: application/json" \\\n  -d '${quoted}'`);
-}
-
-/** An error in two lines: what is wrong, what to do; `commands` in the hint look like commands. */
-function tell(element, problem) {
-  element.hidden = !problem;
-  say(element.querySelector(".message"), problem?.message ?? "");
-  const hint = element.querySelector(".hint");
-  const said = problem?.hint ?? "";
-  if (hint.dataset.said === said) return;
-  hint.dataset.said = said;
-  hint.replaceChildren(...said.split("`").map((part, i) => (i % 2 ? command(part) : part)));
-}
-
-function command(text) {
-  const code = document.createElement("code");
-  code.textContent = text;
-  return code;
-}
-
-/** Write text; only what is new is added, so that a selection lives and a screen reader reads on. */
-function say(element, text) {
-  const node = element.firstChild;
-  if (!node || !text.startsWith(node.data)) element.textContent = text;
-  else if (text.length > node.length) node.appendData(text.slice(node.length));
-}
-
-/** One child per item, made from a template; a child lives as long as its item. */
-function each(parent, template, items, keyOf, fill) {
-  const keys = items.map(keyOf);
-  const old = new Map();
-  for (const child of [...parent.children]) {
-    if (keys.includes(child.dataset.key)) old.set(child.dataset.key, child);
-    else child.remove();
-  }
-  items.forEach((item, place) => {
-    const child = old.get(keys[place]) ?? $(`${template}-template`).content.firstElementChild.cloneNode(true);
-    child.dataset.key = keys[place];
-    if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
-    fill(child, item);
-  });
 }

@@ -1,0 +1,128 @@
+/** What keys, fields and forms do. */
+
+import { running, send, stop } from "./asking.js";
+import { documentOf } from "./doing.js";
+import { $ } from "./draw.js";
+import { go, start } from "./going.js";
+import { addFolder, label, readDocuments, searchInside } from "./library.js";
+import { isTrying, stopTrying, tryOut } from "./models.js";
+import { closeDocument } from "./panel.js";
+import { choose } from "./scope.js";
+import { keepKey } from "./server.js";
+import { changed, state } from "./state.js";
+import { listSessions } from "./talks.js";
+
+const TYPED_MS = 250;
+
+const isTyping = ({ target }) => target.closest("input, textarea, select") !== null;
+
+document.addEventListener("keydown", (event) => {
+  if (event.isComposing) return; // Enter and Esc belong to the Hangul being written
+  if (event.key === "Escape" && !$("confirm").open) escape();
+  if (event.key === "/" && !isTyping(event) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    $({ ask: "question", library: "document-words", models: "try-text" }[state.view]).focus();
+  }
+});
+
+/** What is nearest ends first: the drawer, the document one reads in, an answer, the document. */
+function escape() {
+  if (state.sessions.isOpen) state.sessions.isOpen = false;
+  else if (state.panel && $("panel").contains(document.activeElement)) closeDocument();
+  else if (state.view === "ask" && running()) stop();
+  else if (isTrying()) stopTrying();
+  else if (state.panel) closeDocument();
+  changed();
+}
+
+/** Enter sends where there is a keyboard; on a phone it begins a new line, and the button sends. */
+$("question").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || event.shiftKey) return;
+  const isSent = event.ctrlKey || event.metaKey || matchMedia("(pointer: fine)").matches;
+  if (!isSent) return;
+  event.preventDefault();
+  $("composer").requestSubmit();
+});
+$("try-text").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $("try-form").requestSubmit();
+});
+$("document-list").addEventListener("keydown", (event) => {
+  const field = event.target.closest(".add-label");
+  if (event.key !== "Enter" || event.isComposing || !field?.value.trim()) return;
+  label(documentOf(field.dataset.id), field.value.trim(), "POST");
+  field.value = "";
+});
+
+/** The field is as high as what is written in it. */
+function grow() {
+  const field = $("question");
+  field.style.height = "auto";
+  field.style.height = `${Math.min(field.scrollHeight, innerHeight * 0.4)}px`;
+}
+
+let typed = 0;
+const soon = (act) => {
+  clearTimeout(typed);
+  typed = setTimeout(act, TYPED_MS);
+};
+
+$("question").addEventListener("input", grow);
+$("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const question = $("question").value.trim();
+  if (!question || running()) return;
+  $("question").value = "";
+  grow();
+  state.scope.isOpen = false;
+  send(question);
+});
+$("filters").addEventListener("change", ({ target }) => {
+  choose(target.dataset.filter, target.value.trim());
+  if (target.tagName === "SELECT") target.value = "";
+});
+$("role").addEventListener("change", ({ target }) => {
+  state.scope.role = target.value;
+  changed();
+});
+$("session-words").addEventListener("input", ({ target }) => {
+  state.sessions.query = target.value;
+  soon(listSessions);
+});
+$("find").addEventListener("submit", (event) => event.preventDefault());
+$("find").addEventListener("input", () => {
+  state.library.query = $("document-words").value;
+  state.library.kind = $("document-kind").value;
+  soon(() => {
+    readDocuments();
+    searchInside();
+  });
+});
+$("add-folder").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const path = $("folder-path").value.trim();
+  if (await addFolder(path)) $("folder-path").value = "";
+});
+$("confirm").addEventListener("close", () => {
+  const { act } = state.confirm;
+  state.confirm = null;
+  if ($("confirm").returnValue === "yes") act();
+});
+$("try-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const question = $("try-text").value.trim();
+  if (question && !isTrying()) tryOut(question);
+});
+$("try-model").addEventListener("change", ({ target }) => {
+  state.model = target.value;
+  changed();
+});
+$("key").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keepKey($("key-field").value.trim());
+  $("key-field").value = "";
+  const { again = [] } = state.refused ?? {};
+  state.refused = state.problem = state.lookProblem = null;
+  go();
+  start();
+  for (const act of again) act();
+});

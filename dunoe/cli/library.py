@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
+import anyio
 import orjson
 import typer
 from rich.filesize import decimal
@@ -36,6 +37,7 @@ app = typer.Typer(
     help="물어볼 문서 폴더를 더하고 읽습니다 · folders of documents to ask about",
 )
 
+STOP_S = 5.0  # for telling the server that a sync should end
 LOOK_S = 0.5  # between two looks at a library that is watched
 _STOPPED = Text(
     "멈췄습니다. 읽은 것은 남아 있고, 다음 `dunoe library sync`가 이어서 합니다.",
@@ -189,7 +191,8 @@ async def synced(reached: Reached, *, is_quiet: bool = False) -> Json:
                         raise refusal(line, 200)
                     bar.show(stand)
         except asyncio.CancelledError:
-            await client.json("DELETE", "/api/library/sync")
+            with anyio.move_on_after(STOP_S, shield=True):
+                await client.json("DELETE", "/api/library/sync")
             raise
         if reached.brain is not None:  # nobody else will make the vectors
             await _settled(reached.brain, bar)
@@ -302,7 +305,10 @@ def _show(found: Json, *, as_json: bool) -> None:
     )
     if found["documents"] + found["failures"] == 0 and found["folders"]:
         say(
-            Text("아직 읽지 않았습니다: `dunoe library sync`", "Not read yet: `dunoe library sync`")
+            Text(
+                "문서가 없습니다. 폴더에 파일을 넣고 `dunoe library sync`로 읽으세요.",
+                "No documents. Put files into the folder and read them: `dunoe library sync`.",
+            )
         )
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import anyio
 import typer
 
 from dunoe.cli.client import Client, NoServer
@@ -45,13 +47,30 @@ def reach(
 
 
 def to_the_end(work: Coroutine[None, None, Result], stopped: Text = STOPPED) -> Result:
-    """Run it. Ctrl-C ends it, and what `stopped` says is said."""
+    """Run it. Ctrl-C ends it, and what `stopped` says is said; a second Ctrl-C waits for nothing."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return asyncio.run(work)
+        return asyncio.run(_stoppable(work))
     except KeyboardInterrupt:
         console(stderr=True).print(said(stopped), soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+async def _stoppable(work: Coroutine[None, None, Result]) -> Result:
+    """Ctrl-C cancels a scope, not the task: what a thread has begun is waited for before anything is closed."""
+    loop = asyncio.get_running_loop()
+    with anyio.CancelScope() as scope:
+
+        def stop() -> None:
+            scope.cancel()
+            loop.remove_signal_handler(signal.SIGINT)
+
+        loop.add_signal_handler(signal.SIGINT, stop)
+        try:
+            return await work
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+    raise KeyboardInterrupt
 
 
 async def _reach(

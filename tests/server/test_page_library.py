@@ -123,6 +123,9 @@ async def test_a_folder_that_is_not_there_is_told_in_two_lines(
         await let_in(page, house)
         await expect(page.locator("#library-problem .message")).to_contain_text("없는 폴더")
         await expect(page.locator("#library-problem .hint")).not_to_be_empty()
+        async with page.expect_response("**/api/library"):  # looking again does not wipe it away
+            pass
+        await expect(page.locator("#library-problem .message")).to_be_visible()
 
 
 async def test_documents_are_found_labelled_and_shown_as_text(

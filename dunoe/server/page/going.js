@@ -1,7 +1,7 @@
 /** Where on the page we are (#/ask, #/ask/SESSION, #/library, #/library/DOCUMENT, #/models), and what is read for it. */
 
 import { $ } from "./draw.js";
-import { isBusy, lookAtLibrary, readLibrary } from "./library.js";
+import { lookAtLibrary, readLibrary } from "./library.js";
 import { look } from "./models.js";
 import { openDocument } from "./panel.js";
 import { changed, state } from "./state.js";
@@ -38,7 +38,7 @@ export function start() {
 }
 
 setInterval(() => {
-  if (!document.hidden && state.view === "library" && !isBusy()) lookAtLibrary();
+  if (!document.hidden && state.view === "library") lookAtLibrary();
 }, LIBRARY_EVERY_MS);
 document.addEventListener("visibilitychange", look);
 window.addEventListener("hashchange", go);

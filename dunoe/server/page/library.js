@@ -8,6 +8,7 @@ const DOCUMENTS_SHOWN = 100;
 const DOCUMENTS_MOST = 10_000;
 const FAILURES_SHOWN = 200;
 const { library } = state;
+let isFollowing = false; // a sync that somebody else began
 const tell = (problem) => (library.problem = problem);
 
 /** Files are being read, whoever began it. */
@@ -16,12 +17,12 @@ export const isBusy = () => library.isSyncing || library.progress?.is_running ==
 /** Passages wait for their vectors: after a change of the embedding model, or while it could not be had. */
 export const isOwing = () => library.progress?.owed?.total > 0;
 
-/** Look at the library, and follow a sync that runs. */
+/** Look at the library, and follow a sync that runs. A problem is told by `models.look`, which looks more often. */
 export async function lookAtLibrary() {
   await attempt(async () => {
     take(await json("/api/library"));
     if ((isBusy() && !library.isSyncing) || isOwing()) follow();
-  }, tell);
+  }, () => {});
 }
 
 /** Look at everything that the view shows. */
@@ -31,7 +32,7 @@ export async function readLibrary() {
 
 function take(said) {
   library.said = said;
-  if (!library.isSyncing && said.progress) library.progress = said.progress;
+  if (!library.isSyncing && !isFollowing) library.progress = said.progress;
 }
 
 async function readFailures() {
@@ -83,8 +84,6 @@ async function begin() {
   library.progress = { phase: "scanning", is_running: true, done: 0, total: 0 };
   await watch("/api/library/sync", { body: { stream: true } });
 }
-
-let isFollowing = false;
 
 async function follow() {
   if (isFollowing) return;

@@ -120,10 +120,8 @@ def test_a_server_of_somebody_else_is_left_alone(
             assert json.load(answer)["folders"] == []
 
 
-@pytest.mark.usefixtures("alone")
-def test_ctrl_c_stops_a_sync_and_the_next_one_goes_on(
-    typed: Callable[..., Said], home: Path, tmp_path: Path, notes: Path
-) -> None:
+def interrupted(home: Path, tmp_path: Path, notes: Path) -> None:
+    """Add a folder of many files, and press Ctrl-C when it begins to read them."""
     for number in range(200):
         (notes / f"{number}.md").write_text(f"# 글 {number}\n\n내용 {number}\n", "utf-8")
     process = subprocess.Popen(
@@ -140,8 +138,25 @@ def test_ctrl_c_stops_a_sync_and_the_next_one_goes_on(
     assert err.split("\n")[-2].startswith("멈췄습니다")
     assert "dunoe library sync" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("alone")
+def test_ctrl_c_stops_a_sync_and_the_next_one_goes_on(
+    typed: Callable[..., Said], home: Path, tmp_path: Path, notes: Path
+) -> None:
+    interrupted(home, tmp_path, notes)
     assert typed("library", "sync").code == 0
     assert counts(typed("library", "status", "--json")) == (201, 1, 1)
+
+
+@pytest.mark.usefixtures("running")
+def test_ctrl_c_stops_the_sync_of_the_server(
+    typed: Callable[..., Said], home: Path, tmp_path: Path, notes: Path
+) -> None:
+    interrupted(home, tmp_path, notes)
+    stand = json.loads(typed("library", "status", "--json").out)["progress"]
+    assert (stand["phase"], stand["files_total"]) == ("failed", 203)
+    assert stand["files_done"] < 203
 
 
 @pytest.mark.usefixtures("alone")

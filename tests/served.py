@@ -37,14 +37,23 @@ async def served(folder: Path, config: str) -> AsyncIterator[Served]:
     file = folder / "served.toml"
     file.write_text(config, "utf-8")
     told = settings_check.load(file, environ={"DUNOE_HOME": str(folder / "home")})
-    is_up = anyio.Event()
+    is_up, is_down = anyio.Event(), anyio.Event()
     with listen("127.0.0.1", 0) as door:
         async with open_brain(told) as brain, anyio.create_task_group() as group:
             server = server_of(brain, is_up.set)
-            group.start_soon(server.serve, [door])
+
+            async def serve() -> None:
+                await server.serve([door])
+                is_down.set()
+
+            group.start_soon(serve)
             await is_up.wait()
-            yield Served(brain, door.getsockname()[1])
-            server.should_exit = True
+            try:
+                yield Served(brain, door.getsockname()[1])
+            finally:  # a test that failed stops the server as well, and spoils no other
+                server.should_exit = True
+                with anyio.CancelScope(shield=True):
+                    await is_down.wait()
 
 
 async def until(what: Callable[[], bool | Awaitable[bool]]) -> None:

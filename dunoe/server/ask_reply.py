@@ -180,6 +180,7 @@ class AskReply:
         self.ended: Ended | None = None
         self.problem: Problem | None = None  # why no model wrote this
         self.has_text = False
+        self.turn: int | None = None  # where it is kept
 
     def piece(self, event: Event) -> bytes:
         """What goes out for one event."""
@@ -221,6 +222,7 @@ class AskReply:
             "error": self._error(ended),
             "ollama_feedback": None,
             "session_id": self._session,
+            "conversation_id": self.turn,
             "citations": [citation_json(one, self.sources) for one in ended.citations],
             "citations_removed": ended.removed,
             "usage": usage

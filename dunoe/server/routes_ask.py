@@ -9,11 +9,11 @@ from anyio.to_thread import run_sync
 
 from dunoe.answering.ask import Answerer
 from dunoe.answering.prompts import Turn
-from dunoe.answering.question import Event, Found, Question
+from dunoe.answering.question import Ended, Event, Found, Question
 from dunoe.answering.reader import Reader
 from dunoe.errors import EngineFailed, EngineTimeout, NotFound, Unavailable
 from dunoe.portfolio.model import Model
-from dunoe.server.ask_reply import AskReply, source_json
+from dunoe.server.ask_reply import AskReply, citation_json, source_json
 from dunoe.server.ask_request import AskBody, decode
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.routes_conversations import owner
@@ -41,9 +41,10 @@ async def ask_stream(asked: Asked) -> None:
     keep_alive(asked, reply)
     async with aclosing(_answer(asked, question, reply)) as events:
         async for event in events:
-            piece = reply.piece(event)
-            if reply.ended is not None:
+            if isinstance(event, Ended):
+                reply.ended = event
                 await _keep(asked, question, reply)
+            piece = reply.piece(event)
             await asked.wire.stream(reply.media_type, reply.broken)
             await asked.wire.write(piece)
     await asked.wire.end()
@@ -111,7 +112,7 @@ async def _keep(asked: Asked, question: Question, reply: AskReply) -> None:
     ended = reply.ended
     if not question.session or ended is None:
         return
-    await run_sync(
+    turn = await run_sync(
         partial(
             asked.brain.store.conversations.save,
             owner(asked),
@@ -119,9 +120,11 @@ async def _keep(asked: Asked, question: Question, reply: AskReply) -> None:
             ended.answer,
             session_id=question.session,
             sources=[source_json(one) for one in reply.sources],
+            citations=[citation_json(one, reply.sources) for one in ended.citations],
             model_used=ended.model,
         )
     )
+    reply.turn = turn.id
 
 
 ROUTES = [

@@ -28,6 +28,12 @@ class TurnBody(Body):
     metadata: Json | None = Field(None, description="taken and not kept")
 
 
+class VerdictBody(Body):
+    """POST /api/conversations/{id}/verdict."""
+
+    verdict: Literal[-1, 0, 1] = Field(description="1 good, -1 bad, 0 neither")
+
+
 class ListQuery(Body):
     """GET /api/conversations."""
 
@@ -69,7 +75,9 @@ def turn_json(turn: Turn) -> Json:
         "question": turn.question,
         "answer": turn.answer,
         "sources": list(turn.sources),
+        "citations": list(turn.citations),
         "model_used": turn.model_used,
+        "verdict": turn.verdict,
         "session_id": turn.session_id,
         "title": turn.title,
         "created_at": turn.created_at.isoformat(),
@@ -174,6 +182,14 @@ async def one(asked: Asked) -> None:
     await asked.wire.json(turn_json(turn))
 
 
+async def judge(asked: Asked) -> None:
+    """POST /api/conversations/{id}/verdict."""
+    body: VerdictBody = asked.body
+    conversations = asked.brain.store.conversations
+    turn = await run_sync(conversations.judge, owner(asked), _number(asked), body.verdict)
+    await asked.wire.json(turn_json(turn))
+
+
 async def forget(asked: Asked) -> None:
     """DELETE /api/conversations/{id}."""
     await run_sync(asked.brain.store.conversations.delete, owner(asked), _number(asked))
@@ -228,5 +244,14 @@ ROUTES = [
         "GET", f"{_PATH}/export", export, "ask", "library", "내보내기 · export", query=ExportQuery
     ),
     Route("GET", f"{_PATH}/{{name}}", one, "ask", "library", "대화 하나 · one turn"),
+    Route(
+        "POST",
+        f"{_PATH}/{{name}}/verdict",
+        judge,
+        "ask",
+        "library",
+        "평가 · a verdict",
+        VerdictBody,
+    ),
     Route("DELETE", f"{_PATH}/{{name}}", forget, "ask", "library", "대화 삭제 · forget a turn"),
 ]

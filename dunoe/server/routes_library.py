@@ -200,6 +200,6 @@ ROUTES = [
     Route("GET", "/api/library/progress", progress, "ask", "library", "진행 · progress"),
     Route("POST", _FOLDERS, add, "ask", "admin", "폴더 더하기 · add a folder", FolderBody),
     Route("DELETE", _FOLDERS, remove, "ask", "admin", "폴더 빼기 · remove a folder", FolderBody),
-    Route("POST", _SYNC, sync, "ask", "admin", "동기화 · sync", SyncBody),
-    Route("DELETE", _SYNC, stop, "ask", "admin", "동기화 멈추기 · stop the sync"),
+    Route("POST", _SYNC, sync, "ask", "library", "동기화 · sync", SyncBody),
+    Route("DELETE", _SYNC, stop, "ask", "library", "동기화 멈추기 · stop the sync"),
 ]

@@ -50,6 +50,7 @@ class DocumentsQuery(Body):
     offset: int = Field(0, ge=0, le=2**53)
     folder: str = ""
     q: str = ""
+    kind: str = ""
 
 
 class DocumentQuery(Body):
@@ -134,6 +135,7 @@ async def documents(asked: Asked) -> None:
         asked.brain.store.documents.browse,
         under=query.folder,
         containing=query.q,
+        kind=query.kind,
         is_newest=True,
         limit=query.limit,
         offset=query.offset,
@@ -152,7 +154,16 @@ async def document(asked: Asked) -> None:
             **document_json(row),
             "content": "".join(one.text for one in pieces),
             "warnings": list(row.warnings),
-            "passages": len(pieces),
+            "passages": [
+                {
+                    "id": one.id,
+                    "start": one.start,
+                    "end": one.end,
+                    "heading": list(one.headings),
+                    **place_json(place_of(one)),
+                }
+                for one in pieces
+            ],
             "highlight": None
             if place is None
             else {

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
@@ -21,7 +21,7 @@ Source = Mapping[str, Any]  # Any: JSON, as the caller sent it
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and its answer. id: counts up."""
+    """One question and its answer. id: counts up. verdict: of the person, 1 good, -1 bad, 0 none."""
 
     id: int
     session_id: str
@@ -29,8 +29,19 @@ class Turn:
     question: str
     answer: str
     sources: tuple[Source, ...]
+    citations: tuple[Source, ...]
     model_used: str | None
+    verdict: int
     created_at: datetime
+
+
+class Answered(TypedDict, total=False):
+    """What a turn may have beside its question and its answer. session_id: left out, a session begins."""
+
+    session_id: str | None
+    sources: Sequence[Source]
+    citations: Sequence[Source]
+    model_used: str | None
 
 
 class Session(NamedTuple):
@@ -48,27 +59,20 @@ class Conversations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(
-        self,
-        owner: str,
-        question: str,
-        answer: str,
-        *,
-        session_id: str | None = None,
-        sources: Sequence[Source] = (),
-        model_used: str | None = None,
-    ) -> Turn:
+    def save(self, owner: str, question: str, answer: str, **more: Unpack[Answered]) -> Turn:
         """Keep one turn. The first question of a session is its title; without a session it begins one.
 
         What is the session's last turn already is not kept twice: a client posts what the server has kept itself.
         """
         row: dict[str, Any] = {  # Any: one value per column
             "owner": owner,
-            "session_id": session_id or str(uuid4()),
+            "session_id": more.get("session_id") or str(uuid4()),
             "question": _written(question),
             "answer": _written(answer),
-            "sources": tuple(sources),
-            "model_used": model_used,
+            "sources": tuple(more.get("sources", ())),
+            "citations": tuple(more.get("citations", ())),
+            "model_used": more.get("model_used"),
+            "verdict": 0,
             "created_at": datetime.now(UTC),
         }
         with self._database.writing() as connection:
@@ -147,6 +151,13 @@ class Conversations:
             if connection.execute(named.values(title=_title(title))).rowcount == 0:
                 raise _no_session(session_id)
 
+    def judge(self, owner: str, id: int, verdict: Literal[-1, 0, 1]) -> Turn:
+        """Keep what a person thinks of an answer; raise `NotFound` when there is no such turn."""
+        mine = conversations.c.owner == owner, conversations.c.id == id
+        with self._database.writing() as connection:
+            connection.execute(update(conversations).where(*mine).values(verdict=verdict))
+        return self.turn(owner, id)
+
     def delete(self, owner: str, id: int) -> None:
         """Delete one turn; raise `NotFound` when there is none."""
         self._delete(str(id), conversations.c.owner == owner, conversations.c.id == id)
@@ -179,7 +190,8 @@ _COLUMNS = [conversations.c[name] for name in Turn.__slots__]
 
 
 def _turn(row: Row[Any]) -> Turn:  # Any: the columns of a turn
-    return Turn(**{**row._mapping, "sources": tuple(row.sources)})
+    lists = {"sources": tuple(row.sources), "citations": tuple(row.citations)}
+    return Turn(**{**row._mapping, **lists})
 
 
 def as_markdown(turns: Sequence[Turn]) -> str:
@@ -199,7 +211,7 @@ def as_json(turns: Sequence[Turn]) -> str:
     """A session as one JSON list, for other programs."""
     rows = [
         {name: getattr(turn, name) for name in turn.__slots__}
-        | {"created_at": turn.created_at.isoformat(), "sources": list(turn.sources)}
+        | {"created_at": turn.created_at.isoformat()}
         for turn in turns
     ]
     return json.dumps(rows, ensure_ascii=False, indent=2)

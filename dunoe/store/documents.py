@@ -217,18 +217,21 @@ class Documents:
         *,
         under: str = "",
         containing: str = "",
+        kind: str = "",
         is_newest: bool = False,
         limit: int = 100,
         offset: int = 0,
     ) -> list[DocumentRow]:
         """Documents by path, or the newest file first.
 
-        under: a folder; containing: words of path or title, all of them.
+        under: a folder; containing: words of path or title, all of them; kind: of file.
         """
         wanted: list[ColumnElement[bool]] = []
         if under:
             below = documents.c.path.startswith(f"{under.rstrip('/')}/", autoescape=True)
             wanted.append(or_(below, documents.c.path == under))
+        if kind:
+            wanted.append(documents.c.kind == kind)
         for word in unicodedata.normalize("NFC", containing).split():
             fields = (documents.c.path, documents.c.name, documents.c.title)
             wanted.append(or_(*(field.icontains(word, autoescape=True) for field in fields)))

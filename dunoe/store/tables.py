@@ -183,7 +183,9 @@ class ConversationColumns(TypedColumns):
     question: Named[str] = Column(Text)
     answer: Named[str] = Column(Text)
     sources: Named[Any] = Column(JSON, nullable=False)  # Any: JSON, as the caller sent them
+    citations: Named[Any] = Column(JSON, nullable=False)  # Any: JSON, likewise
     model_used: Named[str | None] = Column(String)
+    verdict: Named[int] = Column(Integer)
     created_at: Named[datetime] = Column(UtcTime)
 
 

@@ -49,6 +49,7 @@ LEAST: dict[str, Json] = {
     "/api/search/advanced": {"query": "하나"},
     "/api/documents/{name}/labels": {"label": "하나"},
     "/api/conversations": {"question": "하나", "answer": "둘"},
+    "/api/conversations/{name}/verdict": {"verdict": 1},
     "/api/library/folders": {"path": "/nowhere"},
     "/api/library/sync": {"stream": False},
 }

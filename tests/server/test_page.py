@@ -211,8 +211,8 @@ async def test_it_speaks_english_and_remembers_it(
             await expect(page.locator("html")).to_have_attribute("lang", "en")
             await page.get_by_role("button", name="Load: tiny").click()
             await expect(page.locator("#problem .message")).to_contain_text("needs an admin key")
-        async with visit(browser, house, MODELS, locale="en-GB") as page:
-            await expect(page.locator("#models-title")).to_have_text("Models")
+        async with visit(browser, house, MODELS, locale="en-GB") as page:  # Korean first
+            await expect(page.locator("#models-title")).to_have_text("모델")
 
 
 async def test_it_says_when_the_server_is_gone_and_goes_on_when_it_is_back(

@@ -275,7 +275,7 @@ async def test_an_answer_can_be_copied_alone_or_with_its_sources(
         assert "- [1] docs/배포.md · 배포" in copied
 
 
-async def test_what_one_thinks_of_an_answer_stays_in_the_browser(
+async def test_what_one_thinks_of_an_answer_is_kept_with_it(
     browser: Browser, office: Office
 ) -> None:
     office.plan("배포는 make ship으로 합니다. [1]")

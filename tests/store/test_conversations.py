@@ -37,6 +37,15 @@ def test_a_session_is_called_by_its_first_question(conversations: Conversations)
     assert [turn.title for turn in conversations.turns(NOBODY, first.session_id)] == ["러스트"] * 3
 
 
+def test_what_a_person_thinks_of_an_answer_is_kept(conversations: Conversations) -> None:
+    turn = conversations.save("key-a", "q", "a", citations=[{"number": 1}])
+    assert (turn.verdict, turn.citations) == (0, ({"number": 1},))
+    assert conversations.judge("key-a", turn.id, -1).verdict == -1
+    with pytest.raises(NotFound):
+        conversations.judge("key-b", turn.id, 1)
+    assert conversations.turn("key-a", turn.id).verdict == -1
+
+
 def test_a_long_title_is_cut(conversations: Conversations) -> None:
     assert conversations.save(NOBODY, "가" * 100, "").title == "가" * 39 + "…"
 

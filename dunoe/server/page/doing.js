@@ -47,7 +47,7 @@ const ACTIONS = {
     copy(`${button.dataset.copy}-${turn.key}`, text);
   },
   retry: (button) => retry(turnOf(button)),
-  judge: (button) => judge(state.talk.session, turnOf(button), button.dataset.verdict),
+  judge: (button) => judge(turnOf(button), button.dataset.verdict),
   cite: (chip) => {
     const source = cited(turnOf(chip), Number(chip.dataset.number), Number(chip.dataset.nth));
     openDocument(source.document_id ?? source.file, { passage: source.passage_id, at: source, opener: chip });

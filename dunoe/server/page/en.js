@@ -94,7 +94,6 @@ export default {
   retry: "Ask again",
   good: "Good answer",
   bad: "Poor answer",
-  verdictStays: "noted in this browser only",
 
   document: "Document",
   opening: "Loading…",

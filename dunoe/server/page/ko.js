@@ -92,7 +92,6 @@ export default {
   retry: "다시 묻기",
   good: "좋은 답",
   bad: "아쉬운 답",
-  verdictStays: "이 브라우저에만 적어 둡니다",
 
   document: "문서",
   opening: "불러오는 중…",

@@ -72,7 +72,7 @@ export async function openTalk(session) {
 }
 
 /** A turn as the server kept it. */
-function kept({ question, answer, sources, citations, model_used, created_at }) {
+function kept({ id, question, answer, sources, citations, model_used, verdict, created_at }) {
   const turn = newTurn(question);
   return Object.assign(turn, {
     isOver: true,
@@ -80,6 +80,8 @@ function kept({ question, answer, sources, citations, model_used, created_at }) 
     sources: sources ?? [],
     citations: citations ?? [],
     model: model_used ?? "",
+    verdict,
+    id,
     at: created_at,
   });
 }

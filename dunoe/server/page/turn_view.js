@@ -4,7 +4,7 @@ import { cited, numberOf } from "./asking.js";
 import { each, say, sayOrHide, tell, tellHint } from "./draw.js";
 import { speed } from "./models_view.js";
 import { drawProse } from "./prose.js";
-import { verdictOf } from "./verdicts.js";
+import { keptAs, verdictOf } from "./verdicts.js";
 import { moment, nameOf, place } from "./words.js";
 
 /** Draw a turn of the open conversation. */
@@ -88,11 +88,11 @@ function drawSources(box, turn, words) {
 }
 
 function drawActions(element, turn, state, words) {
-  const verdict = turn.isOver ? verdictOf(state.talk.session, turn) : "";
+  const verdict = verdictOf(turn);
   for (const button of element.querySelectorAll("[data-verdict]")) {
     button.ariaPressed = String(button.dataset.verdict === verdict);
-    button.hidden = turn.text === "";
-    button.title = `${words[button.dataset.verdict]} — ${words.verdictStays}`;
+    button.hidden = keptAs(turn) === null;
+    button.title = words[button.dataset.verdict];
     button.ariaLabel = words[button.dataset.verdict];
   }
   for (const button of element.querySelectorAll("[data-copy]")) {

@@ -1,19 +1,22 @@
-/** What a person thought of an answer. It stays in this browser: nobody else hears of it. */
+/** What a person thought of an answer, kept by the server with the turn. */
 
-const STORED = "dunoe.verdicts";
-const KEPT = 500;
+import { attempt, changed } from "./state.js";
+import { json } from "./server.js";
 
-const all = () => JSON.parse(localStorage.getItem(STORED) ?? "[]");
-const nameOf = (session, turn) => [session, turn.question, turn.text.length].join("\n");
+const NUMBERS = { good: 1, bad: -1 };
 
 /** "good", "bad" or "". */
-export const verdictOf = (session, turn) => all().find(([name]) => name === nameOf(session, turn))?.[1] ?? "";
+export const verdictOf = (turn) => Object.keys(NUMBERS).find((name) => NUMBERS[name] === turn.verdict) ?? "";
+
+/** Where the server keeps the turn; null while it does not. */
+export const keptAs = (turn) => turn.id ?? turn.end.conversation_id ?? null;
 
 /** Keep a verdict; the same one again takes it back. */
-export function judge(session, turn, verdict) {
-  const name = nameOf(session, turn);
-  const others = all().filter(([other]) => other !== name);
-  const isTakenBack = verdictOf(session, turn) === verdict;
-  const kept = isTakenBack ? others : [...others, [name, verdict]];
-  localStorage.setItem(STORED, JSON.stringify(kept.slice(-KEPT)));
+export async function judge(turn, name) {
+  const verdict = verdictOf(turn) === name ? 0 : NUMBERS[name];
+  await attempt(async () => {
+    const path = `/api/conversations/${keptAs(turn)}/verdict`;
+    turn.verdict = (await json(path, { body: { verdict } })).verdict;
+  });
+  changed();
 }

@@ -9,11 +9,10 @@ const STORED = "dunoe.language";
 /** The words of one language: "ko" or "en". */
 export const wordsOf = (language) => WORDS[language] ?? ko;
 
-/** The language chosen here before, else the browser's. */
+/** The language chosen here before, else Korean. */
 export function firstLanguage() {
   const stored = localStorage.getItem(STORED);
-  if (stored in WORDS) return stored;
-  return navigator.language.startsWith("ko") ? "ko" : "en";
+  return stored in WORDS ? stored : "ko";
 }
 
 /** Remember the language that was chosen. */

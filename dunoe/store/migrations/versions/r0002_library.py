@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.Column("question", sa.Text(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("sources", sa.JSON(), nullable=False),
+        sa.Column("citations", sa.JSON(), nullable=False),
         sa.Column("model_used", sa.String()),
+        sa.Column("verdict", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_index("dunoe_turns_of_a_session", "dunoe_conversations", ["owner", "session_id"])

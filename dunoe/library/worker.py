@@ -1,8 +1,9 @@
 """The process that reads files: parse, cut, weigh the terms. A file made to hurt hurts nobody but this process.
 
-Frames (four bytes of length, then that many bytes) come on stdin and go to stdout. The first one says how much
-it may use and is answered with an empty one; each further one is a job, answered with a `Reply` in JSON. A job of
-bytes that are no file is followed by a frame of these bytes. When stdin ends, so does this program.
+Frames (four bytes of length, then that many bytes) come and go on stdin, which is a socket. The first one says how
+much it may use and is answered with an empty one; each further one is a job, answered with a `Reply` in JSON. A job
+of bytes that are no file is followed by a frame of these bytes. When stdin ends, so does this program. It is forked
+from the nest (`nest.py`), which set its bounds (`confine`).
 """
 
 import hashlib
@@ -65,9 +66,7 @@ def main() -> None:
         os._exit(1)
     frames: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(frames.put,), daemon=True).start()
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what parsers print must not stand between our frames
-    _confine()
+    replies = os.fdopen(os.dup(0), "wb")
     replies.write(framed(b""))
     replies.flush()
     while True:
@@ -85,7 +84,8 @@ def _listen(put: Callable[[bytes], None]) -> None:
     os._exit(0)
 
 
-def _confine() -> None:
+def confine() -> None:
+    """Let those who ask a question go first, and write no large files."""
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_OUTPUT, LARGEST_OUTPUT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

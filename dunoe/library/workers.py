@@ -1,28 +1,25 @@
 """The processes that read files. A file that hangs, eats memory or crashes its reader costs only itself."""
 
-import asyncio
 import os
-import signal
-import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import anyio
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from dunoe.errors import Text, Unavailable
+from dunoe.library.nest import START_S, Hatched, Lost, Nest, ended
 from dunoe.library.taken import VERSION, Refused, Reply, Taken
 from dunoe.library.unreadable import Unreadable
 from dunoe.library.worker import MIB, framed
 
 LARGEST = 256 * MIB  # bytes of a file
 LARGEST_REPLY = 2**30
-START_S = 60.0  # seconds a process may take until it listens
 RENEWED_AFTER = 2000  # files: what libraries leak is given back
-LOG_LINE = 300  # characters
 
 _REPLY = TypeAdapter(Reply)
 
@@ -38,7 +35,8 @@ class Workers:
 
     def __init__(self, count: int, memory: int, limit_s: float, largest: int = LARGEST) -> None:
         self.size = count
-        self._idle = [_Worker(memory, limit_s, largest) for _ in range(count)]
+        self._nest = Nest()
+        self._idle = [_Worker(self._nest, memory, limit_s, largest) for _ in range(count)]
         self._all = tuple(self._idle)
         self._free = anyio.Semaphore(count)
 
@@ -54,9 +52,10 @@ class Workers:
         with anyio.CancelScope(shield=True):
             for worker in self._all:
                 await worker.stop()
+            await self._nest.stop()
 
     async def rest(self, keep: int) -> None:
-        """End the processes that have nothing to do, but for so many: each holds a third of a gigabyte."""
+        """End the processes that have nothing to do, but for so many, and the nest with the last one."""
         while len(live := [worker for worker in self._idle if worker.process is not None]) > keep:
             async with self._free:  # its place among those that may work
                 if live[0] not in self._idle:
@@ -66,6 +65,7 @@ class Workers:
                     await live[0].stop()
                 finally:
                     self._idle.insert(0, live[0])
+        await self._nest.rest()
 
     @property
     def pids(self) -> list[int]:
@@ -103,16 +103,28 @@ class Workers:
 class _Worker:
     """One process: none until it is asked, and none after it failed."""
 
-    def __init__(self, memory: int, limit_s: float, largest: int) -> None:
+    def __init__(self, nest: Nest, memory: int, limit_s: float, largest: int) -> None:
+        self.nest = nest
         self.memory = memory
         self.limit_s = limit_s
         self.largest = largest
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: Hatched | None = None
         self.jobs = 0
         self.log: BinaryIO | None = None
 
-    async def ask(self, frames: list[bytes]) -> Reply:
-        """Have a job done. Left early, by an error or by being cancelled, it leaves no process behind."""
+    async def ask(self, frames: list[bytes], *, is_second: bool = False) -> Reply:
+        """Have a job done. Left early, by an error or by being cancelled, it leaves no process behind.
+
+        A nest that is lost is not the file's fault: it is read again, once.
+        """
+        try:
+            return await self._ask(frames)
+        except Lost as exc:
+            if is_second:
+                raise _did_not_start(str(exc)) from exc
+        return await self.ask(frames, is_second=True)
+
+    async def _ask(self, frames: list[bytes]) -> Reply:
         is_whole = False
         try:
             process = self.process or await self._start()
@@ -123,85 +135,61 @@ class _Worker:
             return reply
         except TimeoutError as exc:
             raise _too_slow(self.limit_s) from exc
-        except (OSError, EOFError, ValidationError) as exc:
-            raise _crashed(await self._reason(exc)) from exc
+        except (OSError, EOFError) as exc:
+            raise _crashed(await self._ended()) from exc
+        except ValueError as exc:  # no reply of ours
+            raise _crashed(type(exc).__name__) from exc
         finally:
             if not is_whole:
                 await self.stop()
 
     async def stop(self) -> None:
         """End the process, whatever it does."""
-        process, self.process, self.jobs = self.process, None, 0
-        if process is None:
-            return
-        with anyio.CancelScope(shield=True):
-            if process.returncode is None:
-                process.kill()
-            assert process.stdin is not None and process.stdout is not None
-            process.stdin.close()
-            while await process.stdout.read(2**16):
-                continue
-            await process.wait()
-        if self.log is not None:
-            self.log.close()
+        with suppress(Lost):
+            await self._ended()
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        log = self.log = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
-        start = {"parent": os.getpid(), "memory": self.memory, "largest": self.largest}
+    async def _ended(self) -> str:
+        """End the process, if it has not ended by itself: how it did, and its last words. Raises Lost."""
+        process, self.process, self.jobs = self.process, None, 0
+        log, self.log = self.log, None
+        if log is None:
+            return ""
+        with log:
+            if process is None:
+                return ""
+            with anyio.CancelScope(shield=True):
+                status = await self.nest.end(process)
+            return ended(status, log)
+
+    async def _start(self) -> Hatched:
         try:
-            process = self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # the folder we stand in is no place to import from
-                "-m",
-                "dunoe.library.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in a terminal is for the parent alone
-                limit=2**20,
-            )
+            log = self.log = tempfile.TemporaryFile()  # noqa: SIM115 - `_ended` closes it
+            process = self.process = await self.nest.hatch(log)
+            start = {"parent": process.nest.pid, "memory": self.memory, "largest": self.largest}
             with anyio.fail_after(START_S):
                 await _send(process, [orjson.dumps(start)])
                 await _receive(process)
         except (OSError, EOFError) as exc:
-            raise _did_not_start(await self._reason(exc)) from exc
+            raise _did_not_start(await self._ended() or str(exc)) from exc
         return process
 
-    async def _reason(self, exc: Exception) -> str:
-        """How the process ended, and its last words."""
-        process, log = self.process, self.log
-        if process is None or log is None:
-            return str(exc)
-        with anyio.move_on_after(1):  # it closed its pipe: it is about to end, or never will
-            await process.wait()
-        code = process.returncode
-        how = type(exc).__name__ if code is None else f"exit code {code}"
-        if code is not None and code < 0:
-            how = f"killed by {signal.Signals(-code).name}"
-        log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
-        lines = log.read(4096).decode("utf-8", "replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f"{how}; {last[:LOG_LINE]}" if last else how
 
-
-async def _exchange(process: asyncio.subprocess.Process, frames: list[bytes]) -> Reply:
+async def _exchange(process: Hatched, frames: list[bytes]) -> Reply:
     await _send(process, frames)
     return _REPLY.validate_json(await _receive(process), strict=True)
 
 
-async def _send(process: asyncio.subprocess.Process, frames: list[bytes]) -> None:
-    assert process.stdin is not None
-    process.stdin.writelines(map(framed, frames))
-    await process.stdin.drain()
+async def _send(process: Hatched, frames: list[bytes]) -> None:
+    process.writer.writelines(map(framed, frames))
+    await process.writer.drain()
 
 
-async def _receive(process: asyncio.subprocess.Process) -> bytes:
-    """The next frame. Raises EOFError where there is none, or one that is no reply."""
-    assert process.stdout is not None
-    size = int.from_bytes(await process.stdout.readexactly(4), "big")
+async def _receive(process: Hatched) -> bytes:
+    """The next frame. Raises EOFError where there is none, ValueError where it is no reply."""
+    size = int.from_bytes(await process.reader.readexactly(4), "big")
     if size > LARGEST_REPLY:
-        raise EOFError(f"a reply of {size} bytes")
-    return await process.stdout.readexactly(size)
+        raise ValueError(f"a reply of {size} bytes")
+    return await process.reader.readexactly(size)
 
 
 def _name(name: str) -> str:

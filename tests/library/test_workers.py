@@ -1,5 +1,6 @@
 """Reading files in processes of their own: what is read, and what a bad file costs."""
 
+import asyncio
 import hashlib
 import os
 import select
@@ -14,6 +15,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from dunoe.errors import Unavailable
+from dunoe.library import nest
 from dunoe.library.unreadable import Unreadable
 from dunoe.library.workers import Workers
 
@@ -160,6 +163,105 @@ async def test_a_process_that_is_killed_costs_one_file(workers: Workers) -> None
     assert workers.pids != [pid]
 
 
+async def test_a_process_that_ends_by_itself_says_how(workers: Workers) -> None:
+    assert await still_reads(workers)
+    (pid,) = workers.pids
+    async with anyio.create_task_group() as others:
+
+        async def read() -> None:
+            with refused("crashed", "SIGSEGV"):
+                await workers.read_bytes(LONG, "nests.txt", 100)
+
+        others.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        os.kill(pid, signal.SIGSEGV)
+    assert await still_reads(workers)
+
+
+async def test_processes_share_what_is_loaded_once() -> None:
+    async with Workers(2, 512 * MIB, 120) as pool:
+        async with anyio.create_task_group() as group:
+            group.start_soon(still_reads, pool)
+            group.start_soon(still_reads, pool)
+        assert len(pool.pids) == 2
+        assert len({parent_of(pid) for pid in pool.pids}) == 1
+        for pid in pool.pids:
+            held, own = memory_mib(pid, "Rss"), memory_mib(pid, "Private_Dirty")
+            assert held > 250  # the morphemes
+            assert own < 60
+
+
+@pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
+async def test_when_the_nest_is_killed_no_file_is_blamed(workers: Workers, is_busy: bool) -> None:
+    assert await still_reads(workers)
+    (pid,) = workers.pids
+    nest_pid = parent_of(pid)
+    async with anyio.create_task_group() as others:
+        if is_busy:
+            others.start_soon(workers.read_bytes, LONG, "nests.txt", 100)
+            await anyio.wait_all_tasks_blocked()
+        with ending(pid):
+            os.kill(nest_pid, signal.SIGKILL)
+    assert await still_reads(workers)
+    assert pid not in workers.pids
+    assert not is_alive(nest_pid)
+
+
+async def test_who_gives_up_while_the_nest_is_built_leaves_nothing_behind(
+    workers: Workers,
+) -> None:
+    before = children()
+    async with anyio.create_task_group() as others:
+        others.start_soon(still_reads, workers)
+        await anyio.wait_all_tasks_blocked()
+        (nest_pid,) = children() - before
+        others.cancel_scope.cancel()
+    assert not is_alive(nest_pid)
+    assert await still_reads(workers)
+
+
+async def test_a_task_that_is_cancelled_leaves_nothing_behind(workers: Workers) -> None:
+    assert await still_reads(workers)
+    (pid,) = workers.pids
+    reading = asyncio.ensure_future(workers.read_bytes(LONG, "nests.txt", 100))
+    await anyio.wait_all_tasks_blocked()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert not is_alive(pid)
+    assert await still_reads(workers)
+
+
+async def test_processes_that_cannot_start_are_not_the_file_s_fault(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(Unavailable) as caught:
+        await still_reads(workers)
+    assert caught.value.code == "worker_did_not_start"
+    assert "exit code 1" in caught.value.message.en
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(Unavailable, match="nowhere"):
+        await still_reads(workers)
+    monkeypatch.undo()
+    assert await still_reads(workers)
+
+
+async def test_where_nothing_may_be_forked_each_process_loads_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nest, "FORKS", False)
+    async with Workers(1, 512 * MIB, 120) as pool:
+        taken = await pool.read_bytes("굴뚝새는 둥지를 짓는다.".encode(), "새.txt", 100)
+        assert taken.sparse[0].indices
+        (pid,) = pool.pids
+        assert memory_mib(parent_of(pid), "Rss") < 100 < memory_mib(pid, "Private_Dirty")
+        os.kill(pid, signal.SIGKILL)
+        with refused("crashed", "SIGKILL"):
+            await still_reads(pool)
+        assert await still_reads(pool)
+
+
 async def test_a_reader_who_gives_up_leaves_nothing_behind(workers: Workers) -> None:
     assert await still_reads(workers)
     (pid,) = workers.pids
@@ -193,7 +295,9 @@ async def test_nothing_runs_after_the_end() -> None:
     async with Workers(1, 512 * MIB, 120) as pool:
         assert await still_reads(pool)
         (pid,) = pool.pids
+        nest_pid = parent_of(pid)
     assert not is_alive(pid)
+    assert not is_alive(nest_pid)
 
 
 PARENT = """
@@ -219,12 +323,9 @@ def test_a_process_ends_with_its_parent(times: int) -> None:
         [sys.executable, "-c", PARENT, str(times)], stdout=subprocess.PIPE
     ) as parent:
         assert parent.stdout is not None
-        child = os.pidfd_open(int(parent.stdout.readline()))
-        parent.kill()
-        try:
-            assert select.select([child], [], [], 30)[0]
-        finally:
-            os.close(child)
+        pid = int(parent.stdout.readline())
+        with ending(pid), ending(parent_of(pid)):
+            parent.kill()
 
 
 def is_alive(pid: int) -> bool:
@@ -236,6 +337,37 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+@contextmanager
+def ending(pid: int) -> Iterator[None]:
+    """After this the process has ended."""
+    process = os.pidfd_open(pid)
+    try:
+        yield
+        assert select.select([process], [], [], 30)[0]
+    finally:
+        os.close(process)
+
+
+def parent_of(pid: int) -> int:
+    """Who started it."""
+    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
+
+
+def children() -> set[int]:
+    """The processes that this one started."""
+    return {
+        int(one)
+        for task in Path("/proc/self/task").iterdir()
+        for one in (task / "children").read_text("ascii").split()
+    }
+
+
+def memory_mib(pid: int, kind: str) -> int:
+    """A line of what the kernel tells about a process's memory."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").split("\n")
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")) // 1024
+
+
 async def test_processes_with_nothing_to_do_are_ended_but_for_those_to_keep() -> None:
     async with Workers(2, 512 * MIB, 120) as pool:
         async with anyio.create_task_group() as group:
@@ -244,6 +376,8 @@ async def test_processes_with_nothing_to_do_are_ended_but_for_those_to_keep() ->
         assert len(pool.pids) == 2
         await pool.rest(keep=1)
         assert len(pool.pids) == 1
+        nest_pid = parent_of(pool.pids[0])
         await pool.rest(keep=0)
         assert pool.pids == []
+        assert not is_alive(nest_pid)
         assert await still_reads(pool)

@@ -1,11 +1,16 @@
 """An answer without a model: the found passages themselves, with their markers."""
 
+import re
 from collections.abc import Sequence
 
 from dunoe.answering.prompts import Prompts, where
 from dunoe.answering.source import Source
 
 QUOTED = 3  # sources
+_HIDDEN = re.compile(
+    r"<!--.*?-->|</?(?:span|div|p|a|img|br|b|i|em|strong|sub|sup|details|summary|figure|hr|center)\b[^<>]*>",
+    re.DOTALL | re.IGNORECASE,
+)
 LENGTH = 400  # letters of each
 
 
@@ -19,10 +24,15 @@ def quote(prompts: Prompts, sources: Sequence[Source], command: str) -> str:
             for step in (source.file.rsplit("/", 1)[-1], *best.headings, where(best.place))
             if step
         )
-        lines = "\n".join(f"> {line}" for line in shortened(best.text.strip()).split("\n"))
+        lines = "\n".join(f"> {line}" for line in shortened(visible(best.text).strip()).split("\n"))
         pieces.append(f"**{head}**\n{lines} [{source.number}]")
     pieces.append(prompts.say("no_model", command))
     return "\n\n".join(pieces)
+
+
+def visible(text: str) -> str:
+    """Markdown as a person sees it: without comments and the tags that lay out a page; `Vec<T>` stays."""
+    return _HIDDEN.sub("", text)
 
 
 def shortened(text: str, length: int = LENGTH) -> str:

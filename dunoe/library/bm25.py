@@ -24,23 +24,26 @@ WORD, PAIR, NAME, PART = 1.0, 0.8, 2.0, 0.5
 # They say what kind of answer is wanted, not about what. Nothing changes on the three sets without them, but "무엇"
 # is a rare word in a manual, and a question of two words would be half about it.
 ASKING = frozenset(
-    map(
-        terms.word,
-        [
-            "무엇",
-            "뭐",
-            "뭣",
-            "무어",
-            "어떻게",
-            "어떻",
-            "왜",
-            "언제",
-            "어디",
-            "누구",
-            "얼마",
-            "어느",
-        ],
+    terms.word(form)
+    for form in (
+        "무엇",
+        "뭐",
+        "뭣",
+        "무어",
+        "어떻게",
+        "어떻",
+        "왜",
+        "언제",
+        "어디",
+        "누구",
+        "얼마",
+        "어느",
     )
+) | frozenset(
+    terms.read(
+        "how what why when where who which is are was were do does did can could should would a an the of to in it "
+        "its this that these i you my your me we for on with and or be there"
+    ).names
 )
 
 

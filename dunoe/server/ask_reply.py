@@ -1,5 +1,6 @@
 """Hits, sources and answers as the ask dialect gives them. Pure: objects in, JSON out."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import orjson
 
 from dunoe.answering.citations import Citation
 from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Thought
-from dunoe.answering.quoting import shortened
+from dunoe.answering.quoting import shortened, visible
 from dunoe.answering.reader import file_of, place_of
 from dunoe.answering.source import Source
 from dunoe.engines.request import Json
@@ -38,7 +39,7 @@ def source_json(source: Source) -> Json:
     return {
         "file": source.file,
         "score": round(source.score, 4),
-        "snippet": shortened(best.text.strip(), SNIPPET),
+        "snippet": shortened(visible(best.text).strip(), SNIPPET),
         "number": source.number,
         "document_id": source.document,
         "passage_id": best.id,
@@ -125,7 +126,7 @@ def document_json(document: DocumentRow) -> Json:
 
 def snippet_of(text: str, question: str) -> str:
     """About 200 letters around the first word of the question that stands there, or the beginning."""
-    text = " ".join(text.split())
+    text = " ".join(visible(text).split())
     low = text.casefold()
     places = [at for word in _words(question) if (at := low.find(word)) >= 0]
     start = max(0, min(places, default=0) - SNIPPET // 4)
@@ -151,11 +152,9 @@ def highlighted(snippet: str, question: str) -> str:
 
 
 def _places(text: str, word: str) -> list[int]:
-    found, at = [], text.find(word)
-    while at >= 0:
-        found.append(at)
-        at = text.find(word, at + len(word))
-    return found
+    """Where a word begins; one of Latin letters begins no sooner than the word it stands in."""
+    whole = r"(?<![a-z0-9])" if word[0].isascii() else ""
+    return [found.start() for found in re.finditer(whole + re.escape(word), text)]
 
 
 def _words(question: str) -> list[str]:

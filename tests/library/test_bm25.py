@@ -145,4 +145,5 @@ def test_korean_questions_find_their_documents(shared: Path) -> None:
 
 def test_how_a_question_is_asked_is_not_what_it_is_about() -> None:
     assert ask("소유권이란 무엇인가요?") == ask("소유권이란")
+    assert ask("How do I pull a model?") == ask("pull model")
     assert ask("왜?").indices == ask("왜").indices != []  # nothing else to go by

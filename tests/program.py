@@ -30,13 +30,15 @@ def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, 
 class Dunoe:
     """One running `dunoe serve`. Its stderr is read all along, so that it never blocks.
 
-    url: where it listens; log: the lines of its stderr so far.
+    Its library is empty unless the config says so. url: where it listens; log: the lines of its stderr so far.
     """
 
     def __init__(self, home: Path, config: str = "", more: Mapping[str, str] | None = None) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.config = home / "test.toml"
+        if "[library]" not in config:
+            config += "\n[library]\nsample = false\nwatch = false\n"
         self.config.write_text(config, "utf-8")
         self.more = more
         self.url = ""

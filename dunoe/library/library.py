@@ -242,6 +242,7 @@ class Library:
                 await asyncio.sleep(LINGER_S)
                 await run_sync(self.indexes.bury)
                 await self._workers.rest(keep=1 if self.roots.are_ours else 0)
+                await run_sync(self.indexes.active.index.rest)
                 await self._has_debt.wait()
 
     async def _pay(self) -> None:

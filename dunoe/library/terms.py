@@ -14,9 +14,10 @@ import zlib
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from kiwipiepy import Kiwi
+if TYPE_CHECKING:
+    from kiwipiepy import Kiwi
 
 VERSION = 1  # raise it when the terms of a text change: indexes are then built anew
 REMEMBERED = 1 << 15  # words; 20 to 50 MB when full; twice as many find 0.5 % more
@@ -178,7 +179,9 @@ def _korean(text: str) -> _Korean:
 
 
 @cache
-def _kiwi() -> Kiwi:
+def _kiwi() -> "Kiwi":
+    from kiwipiepy import Kiwi  # 10 MB that a server without questions does not need
+
     with warnings.catch_warnings():
         # 0 workers are announced to have changed their meaning; it is the new one that is wanted: no threads, so
         # that a process that has Kiwi may fork

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import anyio
+import pytest
 from playwright.async_api import Browser, Page, expect
 
+from dunoe.library.taken import Taken
+from dunoe.library.workers import Workers
 from tests.served import Served, served
 from tests.server.browsing import EVIL, IN_BROWSER, PHONE, admin, fits, visit
 
@@ -26,27 +30,36 @@ def config(*folders: Path) -> str:
 
 
 async def let_in(page: Page, house: Served) -> None:
-    """Folders and syncs are for an admin: give the page such a key, as a person would."""
+    """Folders are for an admin: give the page such a key, as a person would."""
     await page.get_by_label("API 키").fill(admin(house))
     await page.keyboard.press("Enter")
 
 
 async def test_a_sync_shows_its_progress_and_the_file_it_could_not_read(
-    browser: Browser, tmp_path: Path
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    seen = anyio.Event()  # the last file is not read before the page was looked at
+
+    async def read(workers: Workers, path: Path, limit_tokens: int) -> Taken:
+        if path.name == "문서 9.md":
+            await seen.wait()
+        return await read_at_once(workers, path, limit_tokens)
+
+    read_at_once = Workers.read
+    monkeypatch.setattr(Workers, "read", read)
     files: dict[str, str | bytes] = {f"문서 {n}.md": f"# 제목 {n}\n\n내용 {n}" for n in range(30)}
     files["깨진 계약서.pdf"] = b"%PDF-1.7\n" + bytes(range(256)) * 8
     folder = shelf(tmp_path, files)
     async with (
         served(tmp_path, config(folder)) as house,
-        visit(browser, house, LIBRARY, refused=True) as page,
+        visit(browser, house, LIBRARY) as page,
     ):
         await page.get_by_role("button", name="바뀐 파일 읽기").click()
-        await let_in(page, house)
         await expect(page.locator("#progress")).to_be_visible()
         await expect(page.locator("#progress-phase")).to_contain_text("파일을 읽는 중")
         await expect(page.locator("#progress-facts")).to_contain_text("31개 중")
         await expect(page.locator("#progress-current")).to_contain_text("docs/")
+        seen.set()
         await expect(page.locator("#progress")).to_be_hidden()
         await expect(page.locator("#library-amounts")).to_contain_text("문서 30개")
         await expect(page.locator("#folder-list .aside")).to_contain_text("dunoe.toml")

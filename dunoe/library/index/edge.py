@@ -34,7 +34,7 @@ PointId: TypeAlias = "qdrant.PointId"  # a name of the stub alone
 
 
 class EdgeIndex:
-    """One collection in a folder. Opened it holds the folder's lock; see `Index`."""
+    """One collection in a folder, see `Index`. It holds the folder's lock; the shard is read in when it is used."""
 
     def __init__(
         self, folder: Path, dimensions: int | None, *, spare_bytes: int = SPARE_BYTES
@@ -45,17 +45,25 @@ class EdgeIndex:
         Raises Unavailable: locked, broken, not ours, made for another model, no room.
         """
         self.dimensions = dimensions
-        self._writing, self._tidying = Lock(), Lock()
+        self._writing, self._tidying, self._opening = Lock(), Lock(), Lock()
         self._unflushed = self._gone = 0
         self._left_outside = 0  # vectors that the last tidying left out of the graph
         self._touched: set[str] | None = None  # ids written while a copy is being arranged
         self._child: subprocess.Popen[bytes] | None = None
         self._folder = EdgeFolder(folder, dimensions, spare_bytes)
+        self._shard: qdrant.EdgeShard | None = None
+        self._is_closed = self._is_asked = False
+        self._users = 0
         try:
-            self._shard: qdrant.EdgeShard | None = self._opened()
+            self._count: int | None = None
+            self._count = (
+                self.count()
+            )  # until something is written; that it can be opened is known, too
+            self._is_tidy = not self._is_untidy()
         except BaseException:
             self._folder.release()
             raise
+        self._shard = None
 
     def _opened(self) -> qdrant.EdgeShard:
         is_new = self._folder.current is None
@@ -93,7 +101,9 @@ class EdgeIndex:
         everywhere = qdrant.Filter(must=must(of_document))
         with self._write([]):
             if self._touched is not None:
-                self._touched.update(self._matching(self._open(), of_document, None))
+                self._touched.update(
+                    self._read(partial(self._matching, wanted=of_document, limit=None))
+                )
             self._update(
                 qdrant.UpdateOperation.overwrite_payload_by_filter(everywhere, stored(payload))
             )
@@ -137,6 +147,7 @@ class EdgeIndex:
             filter=condition(wanted),
             params=qdrant.SearchParams(hnsw_ef=max(EF, limit)),
         )
+        self._is_asked = True
         found = self._read(lambda shard: shard.search(request))
         return [Found(str(one.id), one.score) for one in found]
 
@@ -174,12 +185,14 @@ class EdgeIndex:
 
     def count(self) -> int:
         """How many points there are."""
+        if (known := self._count) is not None and not self._is_closed:
+            return known
         return self._read(lambda shard: shard.count(qdrant.CountRequest()))
 
     def tidy(self) -> None:
         """Build the search graph where much was written; the copy is made beside, so this needs the room twice."""
         with self._tidying:
-            if not self._is_untidy():
+            if self._is_tidy or not self._is_untidy():
                 return
             number = (self._folder.current or 0) + 1
             try:
@@ -206,7 +219,7 @@ class EdgeIndex:
 
     def _copy(self, number: int) -> None:
         with self._writing:
-            translated(self._open().flush)
+            self._read(lambda shard: shard.flush())
             self._folder.copy(number)
             self._touched = set()
 
@@ -215,12 +228,12 @@ class EdgeIndex:
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as child:
             self._child = child
             try:
-                if self._shard is None:
+                if self._is_closed:
                     child.kill()
                 _, said = child.communicate()
             finally:
                 self._child = None
-        if self._shard is None:
+        if self._is_closed:
             raise refusals.closed()
         if child.returncode != 0:
             lines = said.decode("utf-8", "replace").strip().split("\n")
@@ -233,13 +246,14 @@ class EdgeIndex:
             touched, self._touched = self._touched or set(), set()
         self._carry(new, touched)
         with self._writing:
-            old = self._open()
             self._carry(new, self._touched)
             translated(new.flush)
-            self._folder.point_to(number)
-            self._shard = new
+            with self._opening:
+                if self._is_closed:
+                    raise refusals.closed()
+                self._folder.point_to(number)
+                self._shard = new  # the old one is let go when the last reader has left it
             self._unflushed = self._gone = 0
-        del old  # let go when the last reader has left it
 
     def _carry(self, new: qdrant.EdgeShard, ids: set[str]) -> None:
         """Make these points in the new shard what they are in ours."""
@@ -255,42 +269,65 @@ class EdgeIndex:
             if gone:
                 translated(partial(new.update, qdrant.UpdateOperation.delete_points(gone)))
 
+    def rest(self) -> None:
+        """Let go of the shard, which takes 60 MB when it is empty, if none has searched since the last rest."""
+        with self._tidying, self._writing, self._opening:
+            was_asked, self._is_asked = self._is_asked, False
+            if was_asked or self._users or self._shard is None:
+                return
+            translated(self._shard.flush)
+            self._shard = None
+            self._unflushed = 0
+
     def close(self) -> None:
         """Write everything down and let go of the folder; a tidying is broken off."""
-        with self._writing:
-            shard, self._shard = self._shard, None
-            if shard is None:
+        with self._writing, self._opening:
+            if self._is_closed:
                 return
+            self._is_closed = True
+            shard, self._shard = self._shard, None
             if (child := self._child) is not None:
                 child.kill()
             try:
-                translated(shard.flush)
+                if shard is not None:
+                    translated(shard.flush)
             finally:
                 del shard  # closes it, once no reader holds it any more
         with self._tidying:
             self._folder.release()
 
-    def _open(self) -> qdrant.EdgeShard:
-        if self._shard is None:
-            raise refusals.closed()
-        return self._shard
+    @contextmanager
+    def _in_use(self) -> Iterator[qdrant.EdgeShard]:
+        """The shard, read in when it rests; meanwhile it cannot be let go."""
+        with self._opening:
+            if self._is_closed:
+                raise refusals.closed()
+            if self._shard is None:
+                self._shard = self._opened()
+            shard = self._shard
+            self._users += 1
+        try:
+            yield shard
+        finally:
+            with self._opening:
+                self._users -= 1
 
     def _read(self, ask: Callable[[qdrant.EdgeShard], T]) -> T:
-        shard = self._open()
-        return translated(lambda: ask(shard))
+        with self._in_use() as shard:
+            return translated(lambda: ask(shard))
 
     @contextmanager
     def _write(self, ids: list[str]) -> Iterator[None]:
         """One writer at a time; what is written is remembered for the copy, if one is being arranged."""
         self._folder.check_room()
         with self._writing, disk(self._folder.path):
+            self._is_tidy, self._count = False, None
             if self._touched is not None:
                 self._touched.update(ids)
             yield
 
     def _update(self, operation: qdrant.UpdateOperation) -> None:
-        shard = self._open()
-        translated(lambda: shard.update(operation))
+        self._read(lambda shard: shard.update(operation))
 
     def _flush_now_and_then(self, written: int) -> None:
         with self._writing:

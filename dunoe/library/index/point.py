@@ -121,6 +121,9 @@ class Index(Protocol):
         Takes minutes after a hundred thousand new passages, nothing where little has changed.
         """
 
+    def rest(self) -> None:
+        """Give memory back, unless there were questions since the last rest; the next use takes it again."""
+
     def close(self) -> None:
         """Write everything down and let go."""
 

@@ -150,6 +150,9 @@ class RemoteIndex:
     def tidy(self) -> None:
         """Nothing: a server arranges its collections by itself."""
 
+    def rest(self) -> None:
+        """Nothing: the memory is the server's."""
+
     def close(self) -> None:
         """Nothing: the client belongs to who made it."""
 

@@ -272,3 +272,32 @@ def test_collections_are_folders_that_can_be_dropped(tmp_path: Path) -> None:
     assert again.count() == 0
     again.close()
     ours.close()
+
+
+def test_an_index_that_nobody_asks_gives_its_memory_back(index: EdgeIndex) -> None:
+    def is_mapped() -> bool:
+        return "payload_index" in Path("/proc/self/maps").read_text("utf-8")
+
+    assert not is_mapped()
+    index.put([point("a", {7: 1.0})])
+    assert is_mapped()
+    index.rest()
+    assert not is_mapped()
+    assert [one.id for one in index.lexical(ask(7), ANY, 5)] == [name("a")]
+    index.rest()  # there was a question
+    assert is_mapped()
+    index.rest()
+    assert not is_mapped()
+    assert index.count() == 1
+
+
+def test_an_index_that_rests_is_closed_like_any_other(index: EdgeIndex, folder: Path) -> None:
+    index.put([point("a", {7: 1.0})])
+    index.rest()
+    index.close()
+    with pytest.raises(Unavailable) as caught:
+        index.matching(ANY, 5)
+    assert caught.value.code == "index_closed"
+    again = opened(folder)
+    assert again.matching(ANY, 5) == [name("a")]
+    again.close()

@@ -52,6 +52,7 @@ lock: .venv/test.stamp
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) --require-hashes -r $<
 	.venv/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	.venv/bin/python -m compileall -q dunoe
 	@touch $@
 
 # a real embedding model for tests; what it asks for is gigabytes that only its own code would need

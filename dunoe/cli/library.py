@@ -7,7 +7,7 @@ from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import anyio
 import orjson
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 
 STOP_S = 5.0  # for telling the server that a sync should end
+PAGE = 10_000  # errors that are asked for at once
 LOOK_S = 0.5  # between two looks at a library that is watched
 _STOPPED = Text(
     "멈췄습니다. 읽은 것은 남아 있고, 다음 `dunoe library sync`가 이어서 합니다.",
@@ -46,24 +47,27 @@ _STOPPED = Text(
 _WATCHED = Text("지켜보기를 멈췄습니다.", "Watching no more.")
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="폴더나 파일 · a folder, or a file")]
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="FOLDER…", help="폴더나 파일 · folders, or files")
+]
 Label = Annotated[str, typer.Argument(metavar="LABEL", help="라벨 · the label")]
 Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="문서 · documents")]
 
 
 @app.command()
 def add(
-    folder: Folder,
+    folders: Folders,
     sync_: Annotated[
         bool, typer.Option("--sync/--no-sync", help="바로 읽기 · read it at once")
     ] = True,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """폴더를 더하고 읽습니다 · add a folder and read it"""
-    body = {"path": str(folder.expanduser().absolute())}
+    """폴더를 더하고 읽습니다 · add folders and read them"""
 
     async def work(reached: Reached) -> Json:
-        await reached.client.json("POST", "/api/library/folders", body)
+        for folder in folders:
+            await reached.client.json("POST", "/api/library/folders", _body(folder))
         if sync_:
             await synced(reached, is_quiet=as_json)
         return await reached.client.json("GET", "/api/library")
@@ -72,12 +76,13 @@ def add(
 
 
 @app.command()
-def remove(folder: Folder, as_json: AsJson = False, config: ConfigFile = None) -> None:
-    """폴더를 뺍니다; 파일은 그대로입니다 · take a folder out; its files stay"""
-    body = {"path": str(folder.expanduser().absolute())}
+def remove(folders: Folders, as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """폴더를 뺍니다; 파일은 그대로입니다 · take folders out; their files stay"""
 
     async def work(reached: Reached) -> Json:
-        return await reached.client.json("DELETE", "/api/library/folders", body)
+        for folder in folders:
+            await reached.client.json("DELETE", "/api/library/folders", _body(folder))
+        return await reached.client.json("GET", "/api/library")
 
     _show(reach(settings_from(config), work), as_json=as_json)
 
@@ -104,18 +109,12 @@ def sync(as_json: AsJson = False, config: ConfigFile = None) -> None:
     if as_json:
         print_json(stand)
         return
-    read, failed = stand["files_done"] - stand["failures"], found["failures"]
+    read = stand["files_done"] - stand["failures"] - stand["skipped"]
     if read:
         say(Text(f"파일 {read}개를 읽었습니다.", f"{read} files were read."))
     else:
         say(Text("새로 읽은 파일이 없습니다.", "There was nothing new to read."))
-    if failed:
-        say(
-            Text(
-                f"읽지 못하는 파일 {failed}개. 까닭: `dunoe library errors`",
-                f"{failed} files cannot be read. Why: `dunoe library errors`",
-            )
-        )
+    _sum_up(found)
 
 
 @app.command()
@@ -126,11 +125,29 @@ def watch(as_json: AsJson = False, config: ConfigFile = None) -> None:
 
 
 @app.command()
-def errors(as_json: AsJson = False, config: ConfigFile = None) -> None:
+def errors(
+    skipped: Annotated[
+        bool,
+        typer.Option(
+            "--skipped",
+            help="대신 건너뛴 파일: 빈 파일, 그림, 압축 파일… · empty files, pictures, archives… instead",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
     """읽지 못한 파일과 까닭을 보여 줍니다 · files that could not be read, and why"""
 
     async def work(reached: Reached) -> list[Json]:
-        return await reached.client.rows("/api/library/errors?limit=10000")
+        found: list[Json] = []
+        while len(found) % PAGE == 0:
+            asked = urlencode(
+                {"limit": PAGE, "offset": len(found), "skipped": str(skipped).lower()}
+            )
+            if not (page := await reached.client.rows(f"/api/library/errors?{asked}")):
+                break
+            found += page
+        return found
 
     found = reach(settings_from(config), work)
     if as_json:
@@ -138,6 +155,8 @@ def errors(as_json: AsJson = False, config: ConfigFile = None) -> None:
     elif found:
         columns = Text("파일", "file"), Text("문제", "problem"), Text("해결", "try")
         print_table(columns, [[one["path"], one["message"], one["hint"]] for one in found])
+    elif skipped:
+        say(Text("건너뛴 파일이 없습니다.", "No file was skipped."))
     else:
         say(Text("읽지 못한 파일이 없습니다.", "Every file could be read."))
 
@@ -171,6 +190,10 @@ def _label(
     else:
         columns = Text("파일", "file"), Text("라벨", "labels")
         print_table(columns, [[file, ", ".join(some) or "-"] for file, some in labels.items()])
+
+
+def _body(folder: Path) -> Json:
+    return {"path": str(folder.expanduser().absolute())}
 
 
 def document_path(file: str) -> str:
@@ -279,8 +302,8 @@ def _show(found: Json, *, as_json: bool) -> None:
         print_json(found)
         return
     columns = [
-        Text("폴더", "folder"), Text("문서", "documents"), Text("조각", "passages"),
-        Text("크기", "size"), Text("못 읽음", "failed"), Text("", ""),
+        Text("폴더", "folder"), Text("문서", "documents"), Text("조각", "passages"), Text("크기", "size"),
+        Text("못 읽음", "failed"), Text("건너뜀", "skipped"), Text("", ""),
     ]  # fmt: skip
     print_table(columns, [_row(folder) for folder in found["folders"]])
     if not found["folders"]:
@@ -290,11 +313,14 @@ def _show(found: Json, *, as_json: bool) -> None:
                 "There are no folders. Add one: `dunoe library add FOLDER`.",
             )
         )
-    if found["skipped"]:
+    _sum_up(found)
+    if any(folder["source"] == "guide" for folder in found["folders"]):
         say(
             Text(
-                f"읽지 않는 종류의 파일: {found['skipped']}개",
-                f"Files of kinds that are not read: {found['skipped']}",
+                "이 문서는 두뇌에 딸린 사용 안내서입니다. `dunoe library add 폴더`로 내 폴더를 더하면 빠집니다.\n"
+                "폴더가 없어도 읽지 않게 하려면 설정의 [library]에서 sample = false로 하세요.",
+                "These documents are dunoe's own guide. They leave when you add a folder: `dunoe library add FOLDER`.\n"
+                "Say sample = false under [library] in the settings, and they are not read at all.",
             )
         )
     model = found["embedding_model"]
@@ -312,13 +338,42 @@ def _show(found: Json, *, as_json: bool) -> None:
         )
 
 
+def _sum_up(found: Json) -> None:
+    """Every file is one of three, so that none is missing without a word."""
+    documents, failed, skipped = (found[name] for name in ("documents", "failures", "skipped"))
+    if not failed and not skipped:
+        return
+    say(
+        Text(
+            f"파일 {documents + failed + skipped}개 = 문서 {documents} + 못 읽음 {failed} + 건너뜀 {skipped}",
+            f"{documents + failed + skipped} files = {documents} documents + {failed} failed + {skipped} skipped",
+        )
+    )
+    if failed:
+        say(Text("못 읽은 까닭: `dunoe library errors`", "Why they failed: `dunoe library errors`"))
+    if skipped:
+        say(
+            Text(
+                "건너뛴 파일: `dunoe library errors --skipped`",
+                "What was skipped: `dunoe library errors --skipped`",
+            )
+        )
+
+
+_WHERE = {
+    "settings": Text("설정", "settings"),
+    "guide": Text("두뇌 안내서", "dunoe's own guide"),
+    "added": Text("", ""),
+}
+
+
 def _row(folder: Json) -> list[str]:
-    where = Text("설정", "settings") if folder["source"] == "settings" else Text("", "")
     return [
         folder["path"],
         str(folder["documents"]),
         str(folder["passages"]),
         decimal(folder["size"]),
         str(folder["failures"]),
-        folder["said"] or said(where),
+        str(folder["skipped"]),
+        folder["said"] or said(_WHERE[folder["source"]]),
     ]

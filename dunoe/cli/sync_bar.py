@@ -17,6 +17,8 @@ PHASES = {
     "comparing": Text("달라진 것을 찾는 중", "comparing"),
     "reading": Text("읽는 중", "reading"),
     "embedding": Text("벡터를 만드는 중", "making vectors"),
+    "done": Text("읽기 끝", "reading is done"),
+    "failed": Text("읽다가 멈춤", "reading was stopped"),
 }
 EVERY_S = 5.0  # between two plain lines of the same phase
 
@@ -51,13 +53,15 @@ class SyncBar:
 
     def show(self, stand: Json) -> None:
         """One more look: `progress` of the ask dialect."""
-        phase = phase_of(stand)
+        phase, (before, at) = phase_of(stand), self._told
+        if phase is None and before == "reading":
+            phase = str(stand["phase"])  # the last word: it has the final counts
         if phase is None or self._is_quiet:
             return
         if self._is_drawn:
+            self._told = phase, at
             self._draw(phase, stand)
             return
-        before, at = self._told
         if phase != before or time.monotonic() - at >= EVERY_S:
             self._told = phase, time.monotonic()
             counted = "{}/{} ".format(*_counts(phase, stand)) if _counts(phase, stand)[1] else ""
@@ -71,7 +75,7 @@ class SyncBar:
             description=_said(phase),
             completed=done,
             total=total or None,
-            rate=rate(stand) if phase == "reading" else "",
+            rate="" if phase == "embedding" else rate(stand),
         )
         current = Line(one_line(str(stand["current"])), style="dim", no_wrap=True)
         current.truncate(self._console.width - 1, overflow="ellipsis")
@@ -86,7 +90,7 @@ def phase_of(stand: Json) -> str | None:
 
 
 def rate(stand: Json) -> str:
-    """Speed, time left and failures, as far as there are any."""
+    """Speed, time left, failures and what was skipped, as far as there are any."""
     parts = []
     if stand["files_per_s"]:
         unit = said(Text("개/s", "files/s"))
@@ -96,6 +100,8 @@ def rate(stand: Json) -> str:
         parts.append(f"{minutes}:{seconds:02}" + said(Text(" 남음", " left")))
     if stand["failures"]:
         parts.append(said(Text(f"못 읽음 {stand['failures']}", f"{stand['failures']} failed")))
+    if stand["skipped"]:
+        parts.append(said(Text(f"건너뜀 {stand['skipped']}", f"{stand['skipped']} skipped")))
     return " · ".join(parts)
 
 

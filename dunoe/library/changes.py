@@ -127,7 +127,7 @@ class _Comparison:
     def _is_touched(self, path: str) -> bool:
         """Another time, or another parser; the same text."""
         seen, known = self.scan.files[path], self.before.known[path]
-        if seen.size != known.size or self.digest(seen.path) != known.digest:
+        if seen.why_not or seen.size != known.size or self.digest(seen.path) != known.digest:
             return False
         if known.parser == self.before.parser:
             self.changes.touched.append(known._replace(mtime_ns=seen.mtime_ns))
@@ -138,6 +138,8 @@ class _Comparison:
     def _has_moved(self, path: str) -> bool:
         """Is this the text of a document whose file is not where it was?"""
         seen = self.scan.files[path]
+        if seen.why_not:  # never opened: a pipe would not end, a link may lead anywhere
+            return False
         origins = self.homeless.get(self.digest(seen.path) or "", [])
         if not origins:
             return False

@@ -6,9 +6,10 @@ import stat
 import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pathspec import GitIgnoreSpec, RegexPattern
 from pathspec.patterns.gitignore import GitIgnorePatternError
@@ -24,13 +25,21 @@ _JUNK |= {"$RECYCLE.BIN", "System Volume Information", "__MACOSX"}
 _PASSING = ("~", ".tmp", ".part", ".partial", ".crdownload", ".swp", ".lock")
 
 
+WhyNot = Literal["", "empty_file", "no_file", "link_broken", "link_out"]
+
+
 class Seen(NamedTuple):
-    """One file as the walk found it. path: to open it with. folder: the library folder, as written."""
+    """One file as the walk found it. path: to open it with. folder: the library folder, as written.
+
+    why_not: nobody has to open it to know that it cannot be read; empty where it may be. Size and time of a link
+    that is not followed are its own.
+    """
 
     path: str
     folder: str
     size: int
     mtime_ns: int
+    why_not: WhyNot = ""
 
     @property
     def name(self) -> str:
@@ -127,7 +136,11 @@ class _Folder(NamedTuple):
 
 
 class Walk:
-    """One walk through all library folders. What links lead to is seen once, under its real path if it has one."""
+    """One walk through all library folders. What links lead to is seen once, under its real path if it has one.
+
+    A link that leads out of all library folders is noted and not followed: who unpacks an archive that somebody else
+    made has not said that his home may be read.
+    """
 
     def __init__(self, rules: Rules, under: Iterable[str] | None = None) -> None:
         """under: look only at these paths, and at what is below them."""
@@ -136,11 +149,13 @@ class Walk:
         self._visited: set[tuple[int, int]] = set()  # device and inode of folders
         self._real: set[tuple[int, int]] = set()  # and of files that are no links
         self._linked: list[tuple[tuple[int, int], Seen]] = []
+        self._roots: dict[str, str] = {}  # library folders, and where they really are
         self.scan = Scan()
 
     def look(self, folders: Iterable[str]) -> Scan:
         """What stands in these folders. A library folder may be a single file too."""
-        for folder in folders:
+        self._roots = {folder: os.path.realpath(folder) for folder in folders}
+        for folder in self._roots:
             self._root(folder)
         for inode, seen in self._linked:
             if inode not in self._real:
@@ -155,7 +170,7 @@ class Walk:
             self._cannot(folder, exc)
             return
         if stat.S_ISREG(found.st_mode):
-            self._file(Seen(folder, written(folder), found.st_size, found.st_mtime_ns), found)
+            self._file(_seen(folder, folder, found, _why_not(found)), found)
             return
         waiting = [_Folder(folder, "", _Ignored())]
         links = deque[_Folder]()  # behind everything that stands where it says
@@ -170,17 +185,45 @@ class Walk:
         ignored = one.ignored.with_those_of(one.path, one.inside) if entries else one.ignored
         for entry in entries:
             inside = one.inside + entry.name
-            try:
-                if entry.is_dir():
-                    if self._enters(entry.name, inside, ignored):
-                        yield _Folder(entry.path, f"{inside}/", ignored), entry.is_symlink()
-                elif entry.is_file() and self._rules.takes(inside) and not ignored.hides(inside):
-                    if (found := entry.stat()).st_size == 0:  # nothing to read, or nothing yet
-                        continue
-                    seen = Seen(entry.path, written(root), found.st_size, found.st_mtime_ns)
-                    self._file(seen, found, is_link=entry.is_symlink())
-            except OSError:  # a file that vanished, a link to itself: not there
-                continue
+            if _is_folder(entry):
+                if self._enters(entry.name, inside, ignored) and self._is_followed(entry, root):
+                    yield _Folder(entry.path, f"{inside}/", ignored), entry.is_symlink()
+            elif self._rules.takes(inside) and not ignored.hides(inside):
+                with suppress(OSError):  # it vanished
+                    self._note(entry, root)
+
+    def _is_followed(self, entry: os.DirEntry[str], root: str) -> bool:
+        """May we go in? What a link leads to in another library folder is read there."""
+        if not entry.is_symlink():
+            return True
+        target = os.path.realpath(entry.path)
+        if is_below(target, self._roots[root]):
+            return True
+        if self._is_out(target):
+            with suppress(OSError):
+                self._note(entry, root)
+        return False
+
+    def _note(self, entry: os.DirEntry[str], root: str) -> None:
+        """What is no folder, and links that are not followed. Raises OSError where it vanished."""
+        if not entry.is_symlink():
+            found = entry.stat()
+            self._file(_seen(entry.path, root, found, _why_not(found)), found)
+        elif not (target := Path(os.path.realpath(entry.path))).exists():
+            self._link(entry, root, "link_broken")
+        elif self._is_out(str(target)):
+            self._link(entry, root, "link_out")
+        else:
+            found = entry.stat()
+            seen = _seen(entry.path, root, found, _why_not(found))
+            self._linked.append(((found.st_dev, found.st_ino), seen))
+
+    def _link(self, entry: os.DirEntry[str], root: str, why_not: WhyNot) -> None:
+        itself = entry.stat(follow_symlinks=False)
+        self._file(_seen(entry.path, root, itself, why_not), itself)
+
+    def _is_out(self, target: str) -> bool:
+        return not any(is_below(target, root) for root in self._roots.values())
 
     def _entries(self, path: str) -> list[os.DirEntry[str]]:
         """What may be of interest in a folder, by name; nothing when it was seen before."""
@@ -205,13 +248,9 @@ class Walk:
             and not ignored.hides(f"{inside}/")
         )
 
-    def _file(self, seen: Seen, found: os.stat_result, *, is_link: bool = False) -> None:
-        inode = (found.st_dev, found.st_ino)
-        if is_link:
-            self._linked.append((inode, seen))
-        else:
-            self._real.add(inode)
-            self.scan.files.setdefault(written(seen.path), seen)
+    def _file(self, seen: Seen, found: os.stat_result) -> None:
+        self._real.add((found.st_dev, found.st_ino))
+        self.scan.files.setdefault(written(seen.path), seen)
 
     def _is_wanted(self, path: str) -> bool:
         if self._under is None:
@@ -220,6 +259,24 @@ class Walk:
 
     def _cannot(self, path: str, exc: OSError) -> None:
         self.scan.untold.append(Untold(written(path), exc.strerror or str(exc)))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _seen(path: str, root: str, found: os.stat_result, why_not: WhyNot) -> Seen:
+    return Seen(path, written(root), found.st_size, found.st_mtime_ns, why_not)
+
+
+def _why_not(found: os.stat_result) -> WhyNot:
+    """A pipe would never end; an empty file has nothing to read, or nothing yet."""
+    if not stat.S_ISREG(found.st_mode):
+        return "no_file"
+    return "" if found.st_size else "empty_file"
 
 
 def _verdict(spec: GitIgnoreSpec, path: str) -> bool | None:

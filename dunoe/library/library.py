@@ -23,7 +23,8 @@ from dunoe.library.index.collections import Collections, collections
 from dunoe.library.indexes import Indexes, Wanted
 from dunoe.library.models import Embedder, Models
 from dunoe.library.progress import Progress, Stand
-from dunoe.library.roots import Roots
+from dunoe.library.refused import SKIPPED
+from dunoe.library.roots import Roots, Source
 from dunoe.library.sync import Reader, Sync
 from dunoe.library.threads import run_sync
 from dunoe.library.watch import Watch
@@ -39,7 +40,6 @@ WINDOW_SHARE = (
     0.8  # of the model's window, where that is smaller: title, headings and marks need room too
 )
 WORKER_BYTES, WORKER_S = 2**30, 120.0
-FOREIGN = ("unsupported",)  # failures that are no errors: a picture is not a broken document
 LINGER_S = 10.0  # searches that began before a switch of collections have ended by then
 RETRY_S = 60.0  # vectors that could not be made are tried again
 
@@ -48,20 +48,22 @@ _LOG = logging.getLogger(__name__)
 
 
 class FolderStatus(NamedTuple):
-    """One library folder. is_set: it stands in the settings. said: why it cannot be read, empty if it can."""
+    """One library folder. said: why it cannot be read, empty if it can.
+
+    source: who named it; `guide` is dunoe's own, read as long as nobody names one.
+    """
 
     path: str
-    is_set: bool
+    source: Source
     counts: Counts
     said: str
 
 
 class Status(NamedTuple):
-    """The library at a glance. model: what embeds, empty for words alone. skipped: files of kinds that are not read."""
+    """The library at a glance. model: what embeds, empty for words alone."""
 
     folders: list[FolderStatus]
     counts: Counts
-    skipped: int
     model: str
     stand: Stand
 
@@ -189,20 +191,17 @@ class Library:
 
     def _status(self) -> Status:
         said = {one.path: one.said for one in reversed(self._untold)}
-        every = self.documents.counts()
-        counts = self.documents.counts(skipping=FOREIGN)
         return Status(
             folders=[
                 FolderStatus(
                     path,
-                    self.roots.is_set(path),
-                    self.documents.counts(path, skipping=FOREIGN),
+                    self.roots.source(path),
+                    self.documents.counts(path, skipping=SKIPPED),
                     said.get(path, ""),
                 )
                 for path in self.roots.all()
             ],
-            counts=counts,
-            skipped=every.failures - counts.failures,
+            counts=self.documents.counts(skipping=SKIPPED),
             model=self.indexes.active.row.model,
             stand=self.progress.now(),
         )
@@ -210,7 +209,11 @@ class Library:
     async def errors(self) -> list[FailureRow]:
         """Folders that could not be looked into, then files that should have been read and could not be."""
         folders = [_untold(one) for one in self._untold]
-        return folders + await run_sync(partial(self.documents.failures, without=FOREIGN))
+        return folders + await run_sync(partial(self.documents.failures, without=SKIPPED))
+
+    async def skipped(self) -> list[FailureRow]:
+        """Files that nobody expects to be read: empty ones, pictures, archives, programs."""
+        return await run_sync(partial(self.documents.failures, codes=SKIPPED))
 
     async def label(self, documents: Collection[str], label: str) -> None:
         """Put a label on documents."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from dunoe.errors import Problem
 
+Outcome = Literal["taken", "skipped", "failed", "vanished"]
 Phase = Literal["idle", "scanning", "comparing", "reading", "done", "failed"]
 _RECENT_S = 20.0  # the speed is that of the last seconds
 
@@ -17,6 +18,7 @@ class Stand:
     """One look at a sync. seconds_left: None until there is a speed to tell it by.
 
     files_total: files that must be read; unchanged ones are not among them. failures: files that could not be read.
+    skipped: empty ones and those of kinds that are not read. What is left of files_done was taken in.
     owed: passages that got their vectors, and how many there are to do; (0, 0) when nothing is owed. owing: why not.
     """
 
@@ -29,6 +31,7 @@ class Stand:
     seconds_left: float | None
     current: str
     failures: int
+    skipped: int
     passages: int
     problem: Problem | None
     owed: tuple[int, int]
@@ -58,7 +61,7 @@ class Progress:
 
     def _clear(self) -> None:
         self.files_done = self.files_total = self.bytes_done = self.bytes_total = 0
-        self.failures = self.passages = 0
+        self.failures = self.skipped = self.passages = 0
         self.current = ""
         self.problem: Problem | None = None
         self._marks: deque[tuple[float, int, int]] = deque()
@@ -68,12 +71,17 @@ class Progress:
         self.phase, self.files_total, self.bytes_total = "reading", files, size
         self._marks.append((self._clock(), 0, 0))
 
-    def read(self, size: int, passages: int, *, is_failure: bool = False) -> None:
-        """One file of `size` bytes is done."""
+    def read(self, size: int, passages: int = 0, outcome: Outcome = "taken") -> None:
+        """One file of `size` bytes is done; one that vanished is none."""
+        if outcome == "vanished":
+            self.files_total -= 1
+            self.bytes_total -= size
+            return
         self.files_done += 1
         self.bytes_done += size
         self.passages += passages
-        self.failures += is_failure
+        self.failures += outcome == "failed"
+        self.skipped += outcome == "skipped"
         now = self._clock()
         self._marks.append((now, self.files_done, self.bytes_done))
         while now - self._marks[0][0] > _RECENT_S and len(self._marks) > 2:
@@ -95,6 +103,7 @@ class Progress:
             seconds_left=self._seconds_left(),
             current=self.current,
             failures=self.failures,
+            skipped=self.skipped,
             passages=self.passages,
             problem=self.problem,
             owed=self.owed,

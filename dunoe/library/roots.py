@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.library.folders import is_below, written
@@ -9,6 +10,7 @@ from dunoe.library.threads import run_sync
 from dunoe.settings import LibrarySettings
 from dunoe.store.collections import Folders
 
+Source = Literal["settings", "added", "guide"]
 GUIDE = (
     Path(__file__).parents[1] / "guide"
 )  # read by an empty library, so that the first question works
@@ -36,9 +38,11 @@ class Roots:
         """Did a person name any, so that the guide is not read?"""
         return bool(self._set or self._added)
 
-    def is_set(self, path: str) -> bool:
-        """Does it stand in the settings, so that only they can take it out?"""
-        return path in self._set
+    def source(self, path: str) -> Source:
+        """Who named it. What stands in the settings, only they can take out."""
+        if path in self._set:
+            return "settings"
+        return "added" if path in self._added else "guide"
 
     async def add(self, folder: Path) -> str:
         """Add a folder, or a single file, and return its path.
@@ -80,7 +84,7 @@ class Roots:
         Raises `NotFound` for one that was not added, `BadRequest` for one of the settings.
         """
         path = _absolute(folder)
-        if self.is_set(path):
+        if self.source(path) == "settings":
             raise BadRequest(
                 Text(f"설정에 있는 폴더입니다: {path}", f"this folder is in the settings: {path}"),
                 Text(

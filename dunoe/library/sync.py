@@ -14,12 +14,13 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from dunoe.errors import Problem, Text
+from dunoe.library import refused
 from dunoe.library.changes import Before, Changes, Todo, changes
 from dunoe.library.filling import Filling, Ready
 from dunoe.library.folders import Rules, Scan, Walk, written
 from dunoe.library.index.point import ANY
 from dunoe.library.points import document_of, passages_of, payload_of
-from dunoe.library.progress import Progress
+from dunoe.library.progress import Outcome, Progress
 from dunoe.library.taken import Taken
 from dunoe.library.threads import run_sync
 from dunoe.library.unreadable import Unreadable
@@ -144,12 +145,14 @@ class Sync:
         with send:
             for one in files:
                 self._progress.current = written(one.seen.path)
+                taken: Taken | Problem
                 try:
-                    read = await self._workers.read(Path(one.seen.path), self._limit_tokens)
+                    taken = refused.unread(one.seen) or await self._workers.read(
+                        Path(one.seen.path), self._limit_tokens
+                    )
                 except Problem as problem:
-                    await send.send(_Read(one, problem))
-                else:
-                    await send.send(_Read(one, read))
+                    taken = refused.told(problem, one.seen.name)
+                await send.send(_Read(one, taken))
 
     async def _write_all(self, receive: MemoryObjectReceiveStream[_Read]) -> None:
         """Write in batches, so that a commit is paid once for many and nobody waits long for a slow neighbour."""
@@ -220,8 +223,8 @@ class Sync:
         ]
         if rows:
             self._intake.fail(rows, [todo.id for todo, _ in failed if todo.id])
-        for todo, _ in failed:
-            self._progress.read(todo.seen.size, 0, is_failure=True)
+        for todo, why in failed:
+            self._progress.read(todo.seen.size, outcome=_outcome(why))
 
 
 def _size(taken: Taken | Problem) -> int:
@@ -231,6 +234,14 @@ def _size(taken: Taken | Problem) -> int:
             raise taken
         return 0
     return len(taken.passages)
+
+
+def _outcome(why: Taken | Problem) -> Outcome:
+    """What became of a file that was not taken in."""
+    code = why.code if isinstance(why, Problem) else None
+    if code == "vanished":
+        return "vanished"
+    return "skipped" if code in refused.SKIPPED else "failed"
 
 
 def _reads_otherwise(document: DocumentRow, before: Mapping[str, DocumentRow]) -> bool:

@@ -37,6 +37,7 @@ class ErrorsQuery(Body):
 
     limit: int = Field(1000, ge=1, le=10_000)
     offset: int = Field(0, ge=0, le=2**53)
+    skipped: bool = Field(False, description="the files that were skipped instead")
 
 
 def progress_json(stand: Stand, language: Language) -> Json:
@@ -65,7 +66,8 @@ async def errors(asked: Asked) -> None:
     """GET /api/library/errors."""
     query: ErrorsQuery = asked.body
     language = language_of(asked.brain, asked.call)
-    rows = await asked.brain.library.errors()
+    library = asked.brain.library
+    rows = await (library.skipped() if query.skipped else library.errors())
     await asked.wire.json(
         [
             {
@@ -148,8 +150,9 @@ async def _status(asked: Asked) -> Json:
                 "documents": folder.counts.documents,
                 "passages": folder.counts.passages,
                 "failures": folder.counts.failures,
+                "skipped": folder.counts.skipped,
                 "size": folder.counts.size,
-                "source": "settings" if folder.is_set else "added",
+                "source": folder.source,
                 "is_there": not folder.said,
                 "said": folder.said,
             }
@@ -159,7 +162,7 @@ async def _status(asked: Asked) -> Json:
         "passages": found.counts.passages,
         "failures": found.counts.failures,
         "size": found.counts.size,
-        "skipped": found.skipped,
+        "skipped": found.counts.skipped,
         "embedding_model": found.model or None,
         "progress": progress_json(found.stand, language),
         "is_watching": brain.settings.library.watch,

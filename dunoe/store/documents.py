@@ -73,12 +73,13 @@ class Located(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How much there is. size: bytes of the files."""
+    """How much there is. size: bytes of the files. skipped: failures that are no errors."""
 
     documents: int
     passages: int
     size: int
     failures: int
+    skipped: int = 0
 
 
 class FailureRow(NamedTuple):
@@ -238,9 +239,9 @@ class Documents:
         return self._documents(*wanted, is_newest=is_newest, limit=limit, offset=offset)
 
     def counts(self, folder: str | None = None, *, skipping: Collection[str] = ()) -> Counts:
-        """How much stands there, in all or in one library folder; failures of the codes in `skipping` not."""
+        """How much stands there, in all or in one library folder; failures with codes in `skipping` count apart."""
         of: list[ColumnElement[bool]] = [_HERE]
-        failed: list[ColumnElement[bool]] = [failures.c.code.not_in(skipping)]
+        failed: list[ColumnElement[bool]] = []
         if folder is not None:
             of.append(documents.c.folder == folder)
             failed.append(failures.c.folder == folder)
@@ -251,18 +252,21 @@ class Documents:
             held = select(func.count()).select_from(passages)
             if folder is not None:
                 held = held.join(documents).where(*of)
-            wrong = select(func.count()).select_from(failures).where(*failed)
+            is_skipped = failures.c.code.in_(skipping)
+            wrong = select(is_skipped, func.count()).where(*failed).group_by(is_skipped)
+            by = {bool(row[0]): row[1] for row in connection.execute(wrong).all()}
             return Counts(
                 count,
                 connection.execute(held).scalar_one(),
                 int(size),
-                connection.execute(wrong).scalar_one(),
+                by.get(False, 0),
+                by.get(True, 0),
             )
 
     def failures(
-        self, *, without: Collection[str] = (), limit: int = 1000, offset: int = 0
+        self, *, codes: Collection[str] = (), without: Collection[str] = ()
     ) -> list[FailureRow]:
-        """Files that could not be taken in, by path; not those of the codes in `without`."""
+        """Files that could not be taken in, by path: of these codes, if any are said, and none of `without`."""
         c = failures.c
         wanted = (
             select(
@@ -276,11 +280,11 @@ class Documents:
                 c.hint_en,
                 c.at,
             )
-            .where(c.code.not_in(without))
+            .where(c.code.not_in(without), *([c.code.in_(codes)] if codes else []))
             .order_by(c.path)
         )
         with self._database.reading() as connection:
-            rows = connection.execute(wanted.limit(limit).offset(offset)).all()
+            rows = connection.execute(wanted).all()
         return [
             FailureRow(*row[:4], Text(row[4], row[5]), Text(row[6], row[7]), row[8]) for row in rows
         ]

@@ -61,6 +61,9 @@ def test_a_folder_comes_in_is_read_and_goes_out_without_a_server(
     shown = typed("library", "errors").out
     assert error["message"] in shown
     assert error["hint"] in shown
+    (skipped,) = json.loads(typed("library", "errors", "--skipped", "--json").out)
+    assert skipped["path"] == str(notes / "그림.png")
+    assert skipped["message"] in typed("library", "errors", "--skipped").out
     (notes / "배.md").write_text("# 배\n\n배는 노랗다.\n", "utf-8")
     stand = json.loads(typed("library", "sync", "--json").out)
     assert (stand["files_done"], stand["failures"]) == (1, 0)
@@ -72,6 +75,30 @@ def test_a_folder_comes_in_is_read_and_goes_out_without_a_server(
 @pytest.mark.usefixtures("alone")
 def test_without_folders_it_says_how_to_add_one(typed: Callable[..., Said]) -> None:
     assert "dunoe library add" in typed("library", "status").out
+
+
+def test_the_guide_is_said_to_be_dunoes_own_and_how_to_be_without_it(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text("[server]\nport = 9\n")
+    shown = typed("library", "status").out
+    assert "두뇌에 딸린 사용 안내서" in shown
+    assert "sample = false" in shown
+    (folder,) = json.loads(typed("library", "status", "--json").out)["folders"]
+    assert folder["source"] == "guide"
+
+
+@pytest.mark.usefixtures("alone")
+def test_several_folders_come_in_and_go_out_at_once(
+    typed: Callable[..., Said], notes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "배.md").write_text("# 배\n\n배는 노랗다.\n", "utf-8")
+    assert counts(typed("library", "add", notes, "more", "--json")) == (2, 1, 1)
+    shown = typed("library", "status").out
+    assert "파일 4개 = 문서 2 + 못 읽음 1 + 건너뜀 1" in shown
+    assert "dunoe library errors --skipped" in shown
+    assert counts(typed("library", "remove", notes, "more", "--json")) == (0, 0, 0)
 
 
 @pytest.mark.usefixtures("alone")
@@ -90,11 +117,13 @@ def test_with_a_server_that_server_reads_labels_and_forgets(
 ) -> None:
     assert counts(typed("library", "add", notes, "--no-sync", "--json")) == (0, 0, 0)
     done = typed("library", "sync")
-    read, failed = done.out.splitlines()
+    read, total, failed, _ = done.out.splitlines()
     assert read == "파일 1개를 읽었습니다."
-    assert "1개" in failed
+    assert total == "파일 3개 = 문서 1 + 못 읽음 1 + 건너뜀 1"
     assert "`dunoe library errors`" in failed
     assert "읽는 중" in done.err
+    assert done.err.splitlines()[-1].startswith("읽기 끝 3/3")
+    assert done.err.splitlines()[-1].endswith("못 읽음 1 · 건너뜀 1")
     labelled = typed("library", "label", "중요", notes / "과일.md", "--json")
     assert json.loads(labelled.out) == {"notes/과일.md": ["중요"]}
     found = json.loads(typed("search", "사과", "--label", "중요", "--json").out)

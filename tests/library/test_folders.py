@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dunoe.errors import Misconfigured
-from dunoe.library.folders import Rules, Walk, is_of_interest, written
+from dunoe.library.folders import Rules, Walk, is_below, is_of_interest, written
 
 
 def grow(root: Path, *paths: str) -> None:
@@ -20,7 +20,17 @@ def seen(root: Path, rules: Rules | None = None, under: list[str] | None = None)
     """What a walk finds, from the folder down."""
     scan = Walk(rules or Rules(), under).look([str(root)])
     assert scan.untold == []
-    return sorted(path[len(str(root)) + 1 :] for path in scan.files)
+    return sorted(path[len(str(root)) + 1 :] for path, one in scan.files.items() if not one.why_not)
+
+
+def unread(root: Path, *others: Path) -> dict[str, str]:
+    """What a walk finds and says not to open, and why."""
+    scan = Walk(Rules()).look([str(root), *map(str, others)])
+    return {
+        path[len(str(root)) + 1 :]: one.why_not
+        for path, one in scan.files.items()
+        if one.why_not and is_below(path, str(root))
+    }
 
 
 def test_files_are_found_with_size_and_time(tmp_path: Path) -> None:
@@ -34,9 +44,21 @@ def test_files_are_found_with_size_and_time(tmp_path: Path) -> None:
 def test_hidden_things_junk_and_passing_files_are_left_out(tmp_path: Path) -> None:
     grow(tmp_path, "a.md", ".env", ".git/config", "x/node_modules/b.md", "x/__pycache__/c.pyc")
     grow(tmp_path, ".venv/d.md", "~$report.docx", "e.md~", "f.tmp", "g.crdownload", ".a.md.swp")
+    assert seen(tmp_path) == ["a.md"]
+
+
+def test_what_nobody_needs_to_open_is_seen_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "empty.md").touch()
     os.mkfifo(tmp_path / "pipe")
-    assert seen(tmp_path) == ["a.md"]
+    (tmp_path / "nowhere.md").symlink_to(tmp_path / "gone.md")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    assert seen(tmp_path) == []
+    assert unread(tmp_path) == {
+        "empty.md": "empty_file",
+        "pipe": "no_file",
+        "nowhere.md": "link_broken",
+        "self": "link_broken",
+    }
 
 
 @pytest.mark.parametrize(
@@ -81,20 +103,46 @@ def test_a_glob_that_is_none_is_refused_with_its_key() -> None:
 def test_links_that_loop_end(tmp_path: Path) -> None:
     grow(tmp_path, "a/b/c.md")
     (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
-    (tmp_path / "self").symlink_to(tmp_path / "self")
-    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    (tmp_path / "a/top").symlink_to(tmp_path)
     assert seen(tmp_path) == ["a/b/c.md"]
 
 
 def test_what_a_link_leads_to_is_read_once_under_its_own_name(tmp_path: Path) -> None:
-    root, outside = tmp_path / "root", tmp_path / "outside"
-    grow(root, "z/real.md")
-    grow(outside, "o.md")
+    root = tmp_path / "root"
+    grow(root, "z/real.md", ".hidden/o.md")
     (root / "a").symlink_to(root / "z")
     (root / "b.md").symlink_to(root / "z/real.md")
+    (root / "in").symlink_to(root / ".hidden")
+    (root / "in2").symlink_to(root / ".hidden")
+    assert seen(root) == ["in/o.md", "z/real.md"]
+
+
+def test_a_link_that_leads_out_is_told_and_not_followed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    grow(root, "a.md")
+    grow(outside, "o.md", "secret.md")
     (root / "out").symlink_to(outside)
-    (root / "out2").symlink_to(outside)
-    assert seen(root) == ["out/o.md", "z/real.md"]
+    (root / "key.md").symlink_to(outside / "secret.md")
+    (root / "up").symlink_to(tmp_path)
+    assert seen(root) == ["a.md"]
+    assert unread(root) == {"out": "link_out", "key.md": "link_out", "up": "link_out"}
+
+
+def test_a_link_to_another_library_folder_is_read_there(tmp_path: Path) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    grow(root, "a.md")
+    grow(other, "o.md")
+    (root / "there").symlink_to(other)
+    (root / "o.md").symlink_to(other / "o.md")
+    scan = Walk(Rules()).look([str(root), str(other)])
+    assert sorted(scan.files) == [str(other / "o.md"), str(root / "a.md")]
+
+
+def test_a_library_folder_may_be_a_link_itself(tmp_path: Path) -> None:
+    grow(tmp_path, "real/a.md")
+    (tmp_path / "real/again.md").symlink_to(tmp_path / "real/a.md")
+    (tmp_path / "named").symlink_to(tmp_path / "real")
+    assert seen(tmp_path / "named") == ["a.md"]
 
 
 def test_folders_within_folders_are_read_once(tmp_path: Path) -> None:

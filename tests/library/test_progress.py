@@ -41,8 +41,27 @@ def test_a_sync_that_is_over_says_how_it_ended() -> None:
     progress.end(Problem("x"))
     assert (progress.now().phase, progress.now().is_running) == ("failed", False)
     progress.start()
-    progress.read(1, 0, is_failure=True)
+    progress.read(1, outcome="failed")
     progress.end()
     stand = progress.now()
     assert (stand.phase, stand.problem, stand.failures, stand.files_done) == ("done", None, 1, 1)
     assert stand.seconds_left is None
+
+
+def test_what_was_skipped_is_no_failure_and_what_vanished_is_nothing() -> None:
+    progress = Progress()
+    progress.start()
+    progress.reading(files=4, size=40)
+    progress.read(10, passages=2)
+    progress.read(10, outcome="skipped")
+    progress.read(10, outcome="failed")
+    progress.read(10, outcome="vanished")
+    progress.end()
+    stand = progress.now()
+    assert (stand.files_done, stand.files_total, stand.bytes_done, stand.bytes_total) == (
+        3,
+        3,
+        30,
+        30,
+    )
+    assert (stand.failures, stand.skipped) == (1, 1)

@@ -235,14 +235,86 @@ async def test_two_hundred_broken_files_do_not_hide_a_good_one(
     await library.sync()
     assert [one.name for one in library.documents.browse()] == ["a.md"]
     status = await library.status()
-    assert status.counts.failures + status.skipped == 200
+    counts = status.counts
+    assert (counts.documents, counts.failures + counts.skipped) == (1, 200)
+    listed = [one.path for one in (*await library.errors(), *await library.skipped())]
+    assert sorted(listed) == sorted(str(notes / f"{n}.bin") for n in range(200))
+
+
+async def test_every_file_is_a_document_an_error_or_skipped(library: Library, notes: Path) -> None:
+    (notes / "좋은 글.md").write_text(RIVERS, "utf-8")
+    (notes / "빈 글.md").touch()
+    (notes / "nul.md").write_bytes(bytes(3000))
+    (notes / "random.bin").write_bytes(bytes(range(256)) * 9)
+    (notes / "그림.pdf").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    (notes / "깨진.pdf").write_bytes(b"%PDF-1.7\nnothing")
+    (notes / "나감.md").symlink_to("/etc/hostname")
+    (notes / "없음.md").symlink_to(notes / "어디.md")
+    os.mkfifo(notes / "관")
+    stand = await library.sync()
+    assert (stand.files_done, stand.files_total) == (9, 9)
+    assert (stand.failures, stand.skipped) == (5, 3)
+    errors = {Path(one.path).name: one.code for one in await library.errors()}
+    assert errors == {
+        "nul.md": "broken",
+        "그림.pdf": "broken",
+        "깨진.pdf": "broken",
+        "나감.md": "link_out",
+        "없음.md": "link_broken",
+    }
+    skipped = {Path(one.path).name: one.code for one in await library.skipped()}
+    assert skipped == {"빈 글.md": "empty_file", "random.bin": "unsupported", "관": "unsupported"}
+    rows = [*await library.errors(), *await library.skipped()]
+    assert all(all([*one.message, *one.hint]) for one in rows)
+    counts = (await library.status()).folders[0].counts
+    assert (counts.documents, counts.failures, counts.skipped) == (1, 5, 3)
+    assert (await library.sync()).files_total == 0
+
+
+async def test_an_empty_file_is_read_once_something_is_in_it(library: Library, notes: Path) -> None:
+    (notes / "a.md").touch()
+    await library.sync()
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    assert (found(library, "한강"), await library.skipped()) == (["a.md"], [])
+    before = the(library, "a.md").id
+    os.truncate(notes / "a.md", 0)
+    await library.sync()
+    assert (found(library, "한강"), len(await library.skipped())) == ([], 1)
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    assert (the(library, "a.md").id, await library.skipped()) == (before, [])
+
+
+async def test_a_link_that_leads_out_goes_from_the_list_when_its_folder_is_added(
+    library: Library, notes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "o.md").write_text(RIVERS, "utf-8")
+    (notes / "out").symlink_to(tmp_path / "other")
+    await library.sync()
+    (error,) = await library.errors()
+    assert (error.path, error.code) == (str(notes / "out"), "link_out")
+    assert found(library, "한강") == []
+    await library.add(tmp_path / "other")
+    await library.sync()
+    assert (await library.errors(), found(library, "한강")) == ([], ["o.md"])
+
+
+async def test_a_pipe_where_a_document_was_is_not_waited_for(library: Library, notes: Path) -> None:
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    (notes / "a.md").unlink()
+    os.mkfifo(notes / "a.md")
+    await library.sync()
+    assert found(library, "한강") == []
 
 
 async def test_a_picture_is_no_error(library: Library, notes: Path) -> None:
     (notes / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     await library.sync()
     status = await library.status()
-    assert (status.counts.failures, status.skipped) == (0, 1)
+    assert (status.counts.failures, status.counts.skipped) == (0, 1)
     assert await library.errors() == []
 
 
@@ -283,9 +355,9 @@ async def test_a_folder_is_added_and_taken_out_with_its_documents(
     await library.sync()
     assert set(found(library, "한강")) == {"a.md", "b.md"}
     status = await library.status()
-    assert [(one.path, one.is_set, one.counts.documents) for one in status.folders] == [
-        (str(notes), True, 1),
-        (str(other), False, 1),
+    assert [(one.path, one.source, one.counts.documents) for one in status.folders] == [
+        (str(notes), "settings", 1),
+        (str(other), "added", 1),
     ]
     await library.remove(other)
     assert found(library, "한강") == ["a.md"]

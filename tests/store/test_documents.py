@@ -154,7 +154,8 @@ def test_what_there_is_is_counted(store: Store) -> None:
     assert store.documents.counts() == Counts(documents=2, passages=3, size=20, failures=1)
     assert store.documents.counts(FOLDER) == Counts(1, 2, 10, 1)
     assert store.documents.counts("/other") == Counts(1, 1, 10, 0)
-    assert store.documents.counts(skipping=["broken"]).failures == 0
+    skipping = store.documents.counts(skipping=["broken"])
+    assert (skipping.failures, skipping.skipped) == (0, 1)
 
 
 def fail(store: Store, path: str, gone: Sequence[str] = ()) -> None:
@@ -170,6 +171,8 @@ def test_a_failure_is_told_until_the_file_is_taken_in(store: Store) -> None:
     assert (failure.path, failure.code, failure.size) == (f"{FOLDER}/a.md", "broken", 3)
     assert (failure.message.en, failure.hint.ko) == ("a broken PDF", "고치세요")
     assert store.documents.failures(without=["broken"]) == []
+    assert store.documents.failures(codes=["empty_file"]) == []
+    assert store.documents.failures(codes=["broken"]) == [failure]
     take(store, document("a.md"), "x")
     assert store.documents.failures() == []
 

@@ -235,7 +235,9 @@ def main() -> None:
 
 def page(table: Table, arguments: list[str]) -> str:
     """The page of benchmarks."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("uvicorn", "aiohttp", "starlette"))
+    libraries = ", ".join(
+        f"{name} {version(name)}" for name in ("uvicorn", "httptools", "starlette")
+    )
     command = f'make bench ARGS="{shlex.join(arguments)}"' if arguments else "make bench"
     return (
         "# Benchmarks\n\nOnly what a command in `bench/` printed.\n\n## The server\n\n"

@@ -31,7 +31,7 @@ SETTINGS = {
 }  # parts of the room `settings`, which lies flat in the house
 
 # may be imported by the one function that needs them
-HEAVY = {"torch", "xllamacpp", "alembic", "pynvml"}
+HEAVY = {"kiwipiepy", "torch", "xllamacpp", "alembic", "pynvml"}
 HEAVY_ROOMS = {"dunoe.library.index.remote.connect"}  # brings qdrant_client: 2 s and 90 MB
 NO_HOME = {"utils", "util", "helpers", "common", "core", "manager", "base", "misc"}
 BROAD = {"Exception", "BaseException"}

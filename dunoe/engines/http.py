@@ -1,14 +1,19 @@
 """The one HTTP client of the engines, and the one place where its errors become Problems."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import aiohttp
 import orjson
-from yarl import URL
 
+from dunoe.engines.connection import (
+    Answer,
+    Connections,
+    ConnectTooSlow,
+    Failed,
+    NotHttp,
+    Unreachable,
+)
 from dunoe.engines.refusals import broke_off, garbage, refusal
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, EngineFailed, EngineTimeout, Text
@@ -16,8 +21,6 @@ from dunoe.settings import EngineSettings, TimeoutSettings
 
 LINE_LIMIT = 16 * 2**20  # bytes; no honest line of a stream is longer
 REFUSAL_LIMIT = 64 * 2**10  # bytes of an error page that we read
-STALE_S = 1.0  # a connection that was closed while idle fails sooner than this
-IDLE_S = 4.0  # llama.cpp closes what was idle for 5 s; two at once would outlast our second try
 HEADERS = {
     "User-Agent": "dunoe",
     "Content-Type": "application/json",
@@ -44,9 +47,7 @@ class Upstream:
         self, name: str, url: str, headers: dict[str, str], timeouts: TimeoutSettings
     ) -> None:
         self.name, self.url, self.timeouts = name, url, timeouts
-        self._headers = HEADERS | headers
-        self._urls: dict[str, URL] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections(url, HEADERS | headers, timeouts.connect_s)
 
     async def json(
         self, method: str, path: str, body: Json | None = None, *, limit_s: float | None = None
@@ -69,7 +70,7 @@ class Upstream:
                     return await answer.read()
                 finally:
                     answer.close()  # hangs up, unless the answer was read to its end
-        except aiohttp.ClientError as exc:  # first: aiohttp's own timeouts are TimeoutErrors too
+        except Failed as exc:
             raise self._broken(exc) from exc
         except TimeoutError as exc:
             raise self._too_slow("total_timeout", limit) from exc
@@ -83,14 +84,14 @@ class Upstream:
         try:
             async with asyncio.timeout_at(watch.deadline):
                 answer = await self._ask("POST", path, body)
-        except aiohttp.ClientError as exc:
+        except Failed as exc:
             raise self._broken(exc) from exc
         except TimeoutError as exc:
             raise self._too_slow(*watch.ran_out()) from exc
         try:
             watch.start(answer)
             lines = _Lines(self)
-            while data := await answer.content.readany():
+            while data := await answer.some():
                 if found := lines.cut(data):
                     watch.pause()
                     yield found
@@ -98,7 +99,7 @@ class Upstream:
             if found := lines.end():
                 watch.stop()
                 yield found
-        except aiohttp.ClientError as exc:
+        except Failed as exc:
             if watch.is_expired:
                 raise self._too_slow(*watch.ran_out()) from exc
             raise self._broken(exc) from exc
@@ -115,44 +116,19 @@ class Upstream:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connections.aclose()
 
-    async def _ask(self, method: str, path: str, body: Json | None) -> aiohttp.ClientResponse:
+    async def _ask(self, method: str, path: str, body: Json | None) -> Answer:
         """Send, and return a good answer whose body is still to come."""
         data = None if body is None else self._packed(body)
-        url = self._urls.get(path)
-        if url is None:
-            url = self._urls[path] = URL(self.url + path)
-        started = asyncio.get_running_loop().time()
-        try:
-            answer = await self._opened().request(method, url, data=data, allow_redirects=False)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            # The server closed an idle connection while we took it up again: nobody read the
-            # question. One that breaks later may have been worked on and is not asked twice.
-            if asyncio.get_running_loop().time() - started > STALE_S:
-                raise
-            answer = await self._opened().request(method, url, data=data, allow_redirects=False)
+        answer = await self._connections.ask(method, path, data)
         if answer.status < 300:
             return answer
         try:
-            said = await answer.content.read(REFUSAL_LIMIT)
+            said = await answer.read(REFUSAL_LIMIT)
         finally:
             answer.close()
-        raise refusal(self.name, answer.status, answer.headers.get("Retry-After"), said)
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
-                headers=self._headers,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(connect=self.timeouts.connect_s),
-            )
-        return self._session
+        raise refusal(self.name, answer.status, answer.header("Retry-After"), said)
 
     def _packed(self, body: Json) -> bytes:
         try:
@@ -181,26 +157,25 @@ class Upstream:
             upstream=self.name,
         )
 
-    def _broken(self, exc: aiohttp.ClientError) -> EngineFailed | EngineTimeout:
-        if isinstance(exc, aiohttp.ConnectionTimeoutError):
+    def _broken(self, exc: Failed) -> EngineFailed | EngineTimeout:
+        if isinstance(exc, ConnectTooSlow):
             return self._too_slow("connect_timeout", self.timeouts.connect_s)
-        if isinstance(exc, aiohttp.ClientConnectorError):
-            why = re.sub(r"^Cannot connect to host .*? \[|\]$", "", str(exc))
-            return EngineFailed(
-                Text(
-                    f"엔진 '{self.name}'에 연결할 수 없습니다: {why}",
-                    f"cannot reach engine '{self.name}': {why}",
-                ),
-                Text(
-                    "그 서버가 켜져 있는지, 설정의 url이 맞는지 확인하세요.",
-                    "check that it is running and that its url in the settings is right.",
-                ),
-                code="engine_unreachable",
-                upstream=self.name,
-            )
-        if isinstance(exc, aiohttp.ClientResponseError):
-            return garbage(self.name, exc.message.encode())
-        return broke_off(self.name)
+        if isinstance(exc, NotHttp):
+            return garbage(self.name, str(exc).encode())
+        if not isinstance(exc, Unreachable):
+            return broke_off(self.name)
+        return EngineFailed(
+            Text(
+                f"엔진 '{self.name}'에 연결할 수 없습니다: {exc}",
+                f"cannot reach engine '{self.name}': {exc}",
+            ),
+            Text(
+                "그 서버가 켜져 있는지, 설정의 url이 맞는지 확인하세요.",
+                "check that it is running and that its url in the settings is right.",
+            ),
+            code="engine_unreachable",
+            upstream=self.name,
+        )
 
 
 _LIMITS = {
@@ -264,10 +239,10 @@ class _Watch:
         self.deadline = min(now + timeouts.first_token_s, self.end)
         self.code, self.limit_s = "first_token_timeout", timeouts.first_token_s
         self.is_expired = False
-        self.answer: aiohttp.ClientResponse | None = None
+        self.answer: Answer | None = None
         self.timer: asyncio.TimerHandle | None = None
 
-    def start(self, answer: aiohttp.ClientResponse) -> None:
+    def start(self, answer: Answer) -> None:
         self.answer = answer
         self.timer = self.loop.call_at(self.deadline, self.ring)
 

@@ -31,6 +31,7 @@ CLIENTS = 16
 TOKENS_IN_A_STREAM = 500
 SLOW_STREAMS, SLOW_RATE, SLOW_TOKENS = 512, 20, 200
 REQUESTS_FOR_MEMORY = 100_000
+SETTLED_S = 30  # by then the guide is read, and what read it is let go of
 
 
 def ask(port: int, key: str = "", *, stream: bool = False) -> load.Target:
@@ -170,6 +171,7 @@ def memory(table: Table, folder: Path, upstream_port: int, requests: int) -> Non
     with processes.dunoe(folder / "memory", upstream_port) as (port, key, pid):
         target = ask(port, key)
         asyncio.run(load.closed_loop(target, 1, 0.2))
+        time.sleep(SETTLED_S)
         idle = processes.rss_mib(pid)
         asyncio.run(_many(target, requests // 10))
         warm = processes.rss_mib(pid)

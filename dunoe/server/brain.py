@@ -18,6 +18,7 @@ from dunoe.engines.engine import Engine, Listed
 from dunoe.errors import NotFound, Problem, Unavailable
 from dunoe.library.library import Library, open_library
 from dunoe.library.models import Models
+from dunoe.library.present import Present
 from dunoe.library.search import Search
 from dunoe.machine import Machine
 from dunoe.portfolio.catalogue import Catalogue
@@ -177,7 +178,8 @@ async def _with_library(brain: Brain) -> AsyncIterator[None]:
             brain.opened = problem
         else:
             brain.opened = Opened(
-                opened, Search(brain.store.documents, lambda: opened.indexes.active, models)
+                opened,
+                Search(Present(brain.store.documents), lambda: opened.indexes.active, models),
             )
             if settings.library.watch:
                 watching = await stack.enter_async_context(anyio.create_task_group())

@@ -72,6 +72,14 @@ def test_nothing_found_is_said(library: Callable[..., Said]) -> None:
     assert (done.code, done.out) == (0, "찾지 못했습니다.\n")
 
 
+def test_a_deleted_file_is_found_no_more_though_nobody_synced(
+    library: Callable[..., Said], tmp_path: Path
+) -> None:
+    assert "notes/과일.md" in files(library("search", "사과", "--json"))
+    (tmp_path / "notes" / "과일.md").unlink()
+    assert files(library("search", "사과", "--json")) == ["notes/sub/plan.txt"]
+
+
 @pytest.mark.parametrize("words", [[" "], ["사과", "--since", "어제"], ["사과", "--mode", "magic"]])
 def test_what_cannot_be_searched_is_refused_in_two_lines(
     library: Callable[..., Said], words: list[str]

@@ -11,14 +11,15 @@ from typing import TypeVar
 import anyio
 import typer
 
-from dunoe.cli.client import Client, NoServer
+from dunoe.cli.client import Client
 from dunoe.cli.terminal import console, said
-from dunoe.errors import BadRequest, Forbidden, NotFound, Problem, Text, Unauthorized
+from dunoe.errors import Problem, Text
 from dunoe.server.brain import Brain, open_brain
 from dunoe.server.serve import listen, server_of
 from dunoe.settings import Settings
 
 INTERRUPTED = 130
+PROBE_S = 10.0  # whoever has our port and says nothing for so long is not dunoe
 STOPPED = Text("멈췄습니다.", "Stopped.")
 Result = TypeVar("Result")
 
@@ -91,18 +92,15 @@ async def _reach(
 
 
 async def _is_ours(client: Client) -> bool:
-    """True when the server of this home runs there, and not that of somebody else on this machine.
+    """True when the server of this home runs there, and not that of somebody else, or something else.
 
-    Only who has the local key may change folders: asked to remove none, our server says what is missing, and
-    another one that we may not.
+    Our local key is told to be local by our own server alone.
     """
-    try:
-        await client.json("GET", "/healthz")
-        await client.json("DELETE", "/api/library/folders", {"path": ""})
-    except BadRequest:
-        return True
-    except (NoServer, Unauthorized, Forbidden, NotFound):
-        return False
+    with anyio.move_on_after(PROBE_S):
+        try:
+            return bool((await client.json("GET", "/api/key")).get("is_local"))
+        except Problem:
+            return False
     return False
 
 

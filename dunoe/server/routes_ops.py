@@ -16,6 +16,7 @@ from dunoe.residency.tenant import Resident
 from dunoe.server.brain import Brain
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.settings import is_loopback
+from dunoe.store.keys import SCOPES
 from dunoe.version import VERSION
 
 log = logging.getLogger("dunoe.server")
@@ -167,6 +168,18 @@ async def brain_state(asked: Asked) -> None:
     )
 
 
+async def key(asked: Asked) -> None:
+    """GET /api/key: who is asking, and what they may do. is_local: the key is that of this server's own home."""
+    held = asked.call.key
+    await asked.wire.json(
+        {
+            "name": None if held is None else held.name,
+            "is_local": held is asked.brain.door.local.key,
+            "scopes": [one for one in SCOPES if one != "admin"] if held is None else held.scopes,
+        }
+    )
+
+
 async def front(asked: Asked) -> None:
     """GET /: the page for browsers, Ollama's greeting for tools."""
     if "text/html" in asked.call.header(b"accept"):
@@ -200,4 +213,5 @@ ROUTES = [
     Route("GET", "/readyz", ready, "openai", None, "준비됨 · ready"),
     Route("GET", "/metrics", metrics, "openai", "infer", "지표 · Prometheus metrics"),
     Route("GET", "/api/brain", brain_state, "openai", "infer", "상태 · models and the card"),
+    Route("GET", "/api/key", key, "openai", "infer", "내 권한 · whose key this is"),
 ]  # fmt: skip

@@ -6,8 +6,11 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 from urllib.request import Request, urlopen
 
 import pytest
@@ -149,6 +152,41 @@ def test_a_server_of_somebody_else_is_left_alone(
             assert json.load(answer)["folders"] == []
 
 
+class _Silent(BaseHTTPRequestHandler):
+    """Some other program: it says no to everything that it is asked, and remembers it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Note it, and answer with a page."""
+        self.asked.append(f"{self.command} {self.path}")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    do_POST = do_DELETE = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on stderr."""
+
+
+def test_a_program_that_is_no_dunoe_is_left_alone(
+    typed: Callable[..., Said], notes: Path, tmp_path: Path
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Silent) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        try:
+            (tmp_path / "dunoe.toml").write_text(
+                f"[server]\nport = {other.server_port}\n[library]\nsample = false\n"
+            )
+            assert counts(typed("library", "add", notes, "--json"))[0] == 1
+        finally:
+            other.shutdown()
+            thread.join()
+    assert _Silent.asked == ["GET /api/key"]
+
+
 def interrupted(home: Path, tmp_path: Path, notes: Path) -> None:
     """Add a folder of many files, and press Ctrl-C when it begins to read them."""
     for number in range(200):
@@ -231,4 +269,4 @@ def test_a_terminal_shows_a_bar(home: Path, tmp_path: Path, notes: Path) -> None
     shown = seen.decode("utf-8", "replace")
     assert "읽는 중" in shown
     assert "━" in shown
-    assert "과일.md" in shown or "깨진.pdf" in shown
+    assert any(one in shown for one in ("과일.md", "깨진.pdf", "그림.png"))

@@ -56,6 +56,16 @@ total_s = 1
         yield house
 
 
+async def test_a_caller_may_ask_who_they_are(house: Served) -> None:
+    nobody = (await call(house, "GET", "/api/key")).json
+    assert (nobody["name"], nobody["is_local"]) == (None, False)
+    assert "admin" not in nobody["scopes"]
+    headers = {"Authorization": f"Bearer {house.brain.door.local.token}"}
+    local = (await call(house, "GET", "/api/key", headers=headers)).json
+    assert (local["name"], local["is_local"]) == ("local", True)
+    assert "admin" in local["scopes"]
+
+
 async def test_alive(house: Served) -> None:
     got = await call(house, "GET", "/healthz")
     assert got.status == 200 and got.json["status"] == "ok"

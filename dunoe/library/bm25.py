@@ -46,6 +46,9 @@ ASKING = frozenset(
     ).names
 )
 
+# A particle that stands alone has lost its word; Kiwi would take it for a noun.
+PARTICLES = frozenset(["는", "가", "을", "를", "의", "에", "와", "로", "으로", "에서", "에게"])
+
 
 def weigh(title: str, headings: Sequence[str], text: str) -> Sparse:
     """A passage's side of the product: how much it speaks of each of its terms."""
@@ -63,7 +66,7 @@ def weigh(title: str, headings: Sequence[str], text: str) -> Sparse:
 
 def ask(text: str) -> Sparse:
     """A question's side of the product: how much each of its terms matters. A repeated term matters once."""
-    read = terms.read(text)
+    read = terms.read(" ".join(piece for piece in text.split() if piece not in PARTICLES))
     weights = dict.fromkeys(read.parts, PART)
     weights |= dict.fromkeys(read.pairs, PAIR)
     weights |= dict.fromkeys(read.words, WORD)

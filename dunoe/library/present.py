@@ -27,6 +27,10 @@ class Present:
         """Ids of the documents whose file is called that."""
         return self._texts.named(name)
 
+    def browse(self, *, is_newest: bool, limit: int, offset: int) -> Sequence[DocumentRow]:
+        """Documents, a part of the list at a time."""
+        return self._texts.browse(is_newest=is_newest, limit=limit, offset=offset)
+
 
 def is_gone(document: DocumentRow) -> bool:
     """True where the file is not there and its library folder is: a disk that is away takes no document along."""

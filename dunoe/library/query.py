@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Literal
 
 LONGEST = 8_000  # characters that are searched for; a whole document is no question
 LONGEST_NAME = 100
@@ -24,20 +25,25 @@ _IDENTIFIER = re.compile(
     r"[!-~]*(?:[A-Za-z][!-~]*\d|\d[!-~]*[A-Za-z]|[a-z][A-Z]|\w[_./\\:#>-]*[_./\\:#>]\w|\(\))[!-~]*"
 )
 _PARTS = re.compile(r"\s+")
+_SIGNS = "?!.,;:()[]<>'`…"
+
+Operator = Literal["AND", "OR", "NOT"]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A question that was read.
 
-    text: the words to search for, those of phrases and names among them; never empty unless the question is blank.
+    text: the words to search for, those of phrases and names among them; empty where nothing but exclusions was said.
     phrases: what a passage must say word for word; excluded: what it must not say. names: files that are spoken of.
+    demanded: words that a passage must hold, in whatever form.
     """
 
     text: str
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    demanded: tuple[str, ...] = ()
 
     @property
     def is_identifier(self) -> bool:
@@ -53,8 +59,11 @@ class Query:
         return has_all and not any(_says(text, word) for text in said for word in self.excluded)
 
 
-def read(question: str) -> Query:
-    """The parts of a question. Any text will do: what is no operator is a word."""
+def read(question: str, operator: Operator = "OR") -> Query:
+    """The parts of a question. Any text will do: what is no operator is a word.
+
+    operator: between the words: any of them will do, all must be there, or none may be.
+    """
     whole = unicodedata.normalize("NFC", question.replace("\0", " "))[:LONGEST]
     phrases, excluded = list[str](), list[str]()
 
@@ -62,7 +71,7 @@ def read(question: str) -> Query:
         said: str = next(filter(None, found.groups()[1:]))
         if phrase := plain(said):
             (excluded if found["no"] else phrases).append(phrase)
-        return " " if found["no"] else f" {said} "
+        return " " if found["no"] or operator == "NOT" else f" {said} "
 
     def minus(found: re.Match[str]) -> str:
         excluded.append(plain(found[1]))
@@ -70,10 +79,17 @@ def read(question: str) -> Query:
 
     rest = _EXCLUDED.sub(minus, _QUOTED.sub(quoted, whole))
     text = _PARTS.sub(" ", rest).strip()
-    if not text:  # nothing but exclusions: then they were words
-        return Query(_PARTS.sub(" ", whole).strip())
-    names = dict.fromkeys(found[0] for found in _NAME.finditer(text))
-    return Query(text, tuple(phrases[:MOST]), tuple(excluded[:MOST]), tuple(names)[:MOST])
+    if operator == "NOT":
+        words = (plain(word.strip(_SIGNS)) for word in text.split())
+        excluded += [*phrases, *filter(None, words)]
+        return Query("", excluded=tuple(excluded[:MOST]))
+    return Query(
+        text,
+        tuple(phrases[:MOST]),
+        tuple(excluded[:MOST]),
+        tuple(dict.fromkeys(found[0] for found in _NAME.finditer(text)))[:MOST],
+        tuple(text.split()[:MOST]) if operator == "AND" else (),
+    )
 
 
 def plain(text: str) -> str:

@@ -10,14 +10,14 @@ import anyio
 from anyio.to_thread import run_sync
 
 from dunoe.errors import Problem, Text
-from dunoe.library import bm25, query
+from dunoe.library import bm25, query, terms
 from dunoe.library.fusion import DENSE_WEIGHT, Fused, Way, fuse
 from dunoe.library.index.point import ANY, Filter, Found, Index, Sparse
 from dunoe.library.indexes import Opened
 from dunoe.store.documents import DocumentRow, Located, PassageRow
 
 Mode = Literal["lexical", "semantic", "hybrid"]
-MatchType = Literal["lexical", "dense", "both", "name", "phrase"]
+MatchType = Literal["lexical", "dense", "both", "name", "phrase", "without"]
 
 POOL = 100  # candidates of each leg
 DEEP_POOL = 1_000  # where a phrase or an excluded word will drop most of them
@@ -26,10 +26,15 @@ RERANKED = 30  # of them, those that a reranker reads
 NAMED = 20  # candidates out of each file that the question names
 SAME_DOCUMENT = 3  # hits of one document before others have had their turn
 OPENING = 500  # passages among which the first of a named file is looked for
+LISTED = 50  # documents that are looked through at once where there is nothing to rank by
 
 NO_MODEL = Text(
     "임베딩 모델이 없어 낱말로만 찾았습니다",
     "there is no embedding model: words alone were searched",
+)
+UNRANKED = Text(
+    "뺄 말만 있어 순위 없이, 그 말이 없는 문서를 새것부터 보입니다",
+    "there are only words to leave out: documents without them, newest first, in no other order",
 )
 
 
@@ -41,6 +46,9 @@ class Texts(Protocol):
 
     def named(self, name: str) -> Sequence[str]:
         """Ids of the documents whose file is called that."""
+
+    def browse(self, *, is_newest: bool, limit: int, offset: int) -> Sequence[DocumentRow]:
+        """Documents, a part of the list at a time."""
 
 
 class Models(Protocol):
@@ -55,7 +63,7 @@ class Models(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is looked for. min_score: 0 to 1. wanted: which documents may answer."""
+    """What is looked for. min_score: 0 to 1. wanted: which documents may answer. operator: between the words."""
 
     question: str
     wanted: Filter = ANY
@@ -63,6 +71,7 @@ class Wish:
     top_k: int = 10
     min_score: float = 0.0
     use_reranking: bool = True
+    operator: query.Operator = "OR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that was found. score: 0 to 1, falling; what it is made of stands in `scores`."""
+    """A passage that was found. score: 0 to 1, falling; what it is made of stands in `scores`.
+
+    match_type: `without` where nothing was asked but words to leave out; then the score is 0.
+    """
 
     passage: PassageRow
     document: DocumentRow
@@ -114,7 +126,10 @@ class Results:
 
 @dataclass(slots=True)
 class _Legs:
-    """What the two legs brought. terms, ceilings: the question's, and what each could bring at most."""
+    """What the two legs brought. terms, ceilings: the question's, and what each could bring at most.
+
+    holding: the passages that hold every word that was demanded; None where none was.
+    """
 
     terms: Sparse
     ceilings: list[float]
@@ -123,6 +138,7 @@ class _Legs:
     named: dict[str, None]  # documents
     modes: list[str]
     warnings: list[Text]
+    holding: set[str] | None = None
 
     @property
     def attainable(self) -> float:
@@ -148,9 +164,11 @@ class Search:
 
     async def find(self, wish: Wish) -> Results:
         """The best passages. A leg that fails is told in `warnings` as long as the other one answers."""
-        asked = query.read(wish.question)
-        if not asked.text or wish.wanted.is_nothing or wish.top_k < 1:
+        asked = query.read(wish.question, wish.operator)
+        if not (asked.text or asked.excluded) or wish.wanted.is_nothing or wish.top_k < 1:
             return Results((), (), Features())
+        if not asked.text:
+            return await run_sync(self._without, asked, wish)
         legs = await self._legs(asked, wish)
         hits = await run_sync(self._read, asked, wish, legs)
         if wish.use_reranking:
@@ -159,12 +177,33 @@ class Search:
         features = await run_sync(_features, chosen, legs)
         return Results(tuple(chosen), tuple(legs.modes), features, tuple(legs.warnings))
 
+    def _without(self, asked: query.Query, wish: Wish) -> Results:
+        """Documents that do not say these words, newest first, each with its first passage."""
+        index, hits, offset = self._active().index, list[Hit](), 0
+        while len(hits) < wish.top_k and not wish.min_score:
+            part = self._texts.browse(is_newest=True, limit=LISTED, offset=offset)
+            if not part:
+                break
+            offset += LISTED
+            ids = {row.id for row in part} & set(wish.wanted.documents or [row.id for row in part])
+            inside = replace(wish.wanted, documents=tuple(ids))
+            of: dict[str, list[Located]] = {}
+            for row in self._texts.passages(index.matching(inside, index.count())).values():
+                of.setdefault(row.document.id, []).append(row)
+            for one in part:
+                rows = sorted(of.get(one.id, ()), key=lambda row: row.passage.position)
+                if rows and all(_is_allowed(asked, row) for row in rows):
+                    hits.append(Hit(rows[0].passage, rows[0].document, 0.0, Scores(), "without"))
+        return Results(tuple(hits[: wish.top_k]), (), Features(), (UNRANKED,))
+
     async def _legs(self, asked: query.Query, wish: Wish) -> _Legs:
         """Both at once. Words are searched when they are asked for, or when meaning is not to be had."""
         opened, limit = self._active(), POOL
-        if asked.phrases or asked.excluded:
+        if asked.phrases or asked.excluded or asked.demanded:
             limit = DEEP_POOL
         legs = _Legs(Sparse([], []), [], [], [], {}, [], [])
+        if asked.demanded:
+            legs.holding = await run_sync(_holding, opened.index, asked.demanded, wish.wanted)
         try:
             async with anyio.create_task_group() as group:
                 if wish.mode != "lexical":
@@ -231,6 +270,8 @@ class Search:
         enough = max(READ, 4 * wish.top_k)
         if asked.phrases or asked.excluded or legs.named:
             enough = len(fused)
+        if legs.holding is not None:
+            fused = [one for one in fused if one.id in legs.holding]
         rows = self._texts.passages([one.id for one in fused[:enough]])
         hits, said = list[Hit](), set[str]()
         for one in fused[:enough]:
@@ -238,9 +279,7 @@ class Search:
                 continue  # in the index, but not in the catalogue: not a hit
             passage = row.passage
             text = query.plain(passage.text)
-            if text in said or not asked.allows(
-                row.document.title, "\n".join(passage.headings), passage.text
-            ):
+            if text in said or not _is_allowed(asked, row):
                 continue
             said.add(text)
             hits.append(_hit(one, row, one.value * scale, asked, legs))
@@ -277,11 +316,31 @@ class Search:
         return judged + [replace(hit, score=min(hit.score, least)) for hit in rest]
 
 
-def _ceilings(index: Index, terms: Sparse) -> list[float]:
-    """What each word could bring; a word that no passage has counts as the rarest there could be."""
-    found = index.ceilings(terms)
+def _ceilings(index: Index, asked: Sparse) -> list[float]:
+    """What each word could bring. A word that no passage has counts as the rarest there could be; so does one that
+    only says how something is asked: that it stands there says little.
+    """
+    found = index.ceilings(asked)
     rarest = log(2 * index.count() + 2)
-    return [one or rarest * weight for one, weight in zip(found, terms.values, strict=True)]
+    return [
+        rarest * weight if not one or term in bm25.ASKING else one
+        for one, term, weight in zip(found, *asked, strict=True)
+    ]
+
+
+def _holding(index: Index, words: Sequence[str], wanted: Filter) -> set[str] | None:
+    """Ids of the passages that hold every one of these words; None where no word says anything."""
+    held: set[str] | None = None
+    for word in words:
+        read = terms.read(word)
+        for term in {*read.words, *read.names} - bm25.ASKING:
+            found = index.lexical(Sparse([term], [1.0]), wanted, index.count())
+            held = {one.id for one in found if held is None or one.id in held}
+    return held
+
+
+def _is_allowed(asked: query.Query, row: Located) -> bool:
+    return asked.allows(row.document.title, "\n".join(row.passage.headings), row.passage.text)
 
 
 def chances(scores: Sequence[float]) -> list[float]:

@@ -53,24 +53,6 @@ class AskBody(Body):
     language: Language | None = None
 
 
-class AdvancedBody(Body):
-    """POST /api/search/advanced."""
-
-    query: str = ""
-    operator: Literal["AND", "OR", "NOT"] = "OR"
-    file_types: Names = None
-    project_ids: Names = None
-    label_ids: Names = None
-    date_from: str | None = None
-    date_to: str | None = None
-    limit: int = Field(20, ge=1, le=100)
-    offset: int = Field(0, ge=0, le=10_000)
-    search_mode: Literal["semantic", "hybrid", "keyword", "lexical"] | None = None
-    use_reranking: bool = False
-    min_score: float = Field(0, ge=0, le=1)
-    filters: FiltersBody | None = None
-
-
 def decode(body: AskBody, wanted: Filter, language: Language) -> Question:
     """The question behind a body; raise BadRequest when there is none."""
     text = asked(body.question)
@@ -108,7 +90,7 @@ def mode_of(said: str | None) -> SearchMode:
 
 def names(said: Names) -> tuple[str, ...]:
     """One value or a list, as texts."""
-    if said is None:
+    if not said:  # an empty field of a form, too
         return ()
     return (said,) if isinstance(said, str) else tuple(str(one) for one in said)
 

@@ -9,17 +9,21 @@ from pydantic import Field
 from dunoe.answering.reader import place_of
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Text
-from dunoe.library.index.point import Filter
-from dunoe.library.search import Mode, Wish
+from dunoe.library.query import Operator
+from dunoe.library.search import Wish
 from dunoe.server.ask_reply import document_json, place_json, results_json
-from dunoe.server.ask_request import AdvancedBody, FiltersBody, mode_of, names
+from dunoe.server.ask_request import FiltersBody, Names, mode_of, names
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.query import segment
 from dunoe.server.searching import filter_of
 from dunoe.store.documents import DocumentRow
 
-_KINDS = {"md": "markdown", "txt": "text", "htm": "html", "py": "code", "js": "code"}
+_CODE = (
+    *("py", "js", "jsx", "mjs", "ts", "tsx", "go", "rs", "java", "c", "h", "cc", "cpp", "hpp"),
+    *("sql", "sh", "yaml", "yml", "toml", "json"),
+)
+_KINDS = {"md": "markdown", "txt": "text", "htm": "html"} | dict.fromkeys(_CODE, "code")
 
 
 class SearchQuery(Body):
@@ -28,19 +32,32 @@ class SearchQuery(Body):
     q: str = ""
     limit: int = Field(5, ge=1, le=100)
     offset: int = Field(0, ge=0, le=10_000)
-    file_path: str | list[str] | None = None
+    file_path: Names = None
     search_mode: Literal["semantic", "keyword", "lexical", "hybrid"] | None = None
-    project_id: str | list[str] | None = None
-    label_ids: str | list[str] | None = None
-    folder: str | list[str] | None = None
-    tag: str | list[str] | None = None
-    type: str | list[str] | None = None
-    status: str | list[str] | None = None
-    kind: str | list[str] | None = None
+    project_id: Names = None
+    label_ids: Names = None
+    folder: Names = None
+    tag: Names = None
+    type: Names = None
+    status: Names = None
+    kind: Names = None
     since: str | None = None
     until: str | None = None
     min_score: float = Field(0, ge=0, le=1)
     use_reranking: bool = False
+
+
+class AdvancedBody(SearchQuery):
+    """POST /api/search/advanced: its own names, those of GET, or `filters` as a question has them."""
+
+    query: str = ""
+    operator: Operator = "OR"
+    file_types: Names = None
+    project_ids: Names = None
+    date_from: str | None = None
+    date_to: str | None = None
+    limit: int = Field(20, ge=1, le=100)
+    filters: FiltersBody | None = None
 
 
 class DocumentsQuery(Body):
@@ -68,13 +85,13 @@ class LabelBody(Body):
 async def search(asked: Asked) -> None:
     """GET /api/search."""
     query: SearchQuery = asked.body
-    await asked.wire.json(await _searched(asked, query))
+    await asked.wire.json(await _searched(asked, query, query.q, _filters(query)))
 
 
 async def simple(asked: Asked) -> None:
     """GET /api/search/simple: the hits alone."""
     query: SearchQuery = asked.body
-    found = await _searched(asked, query)
+    found = await _searched(asked, query, query.q, _filters(query))
     hits: list[Json] = found["results"]
     await asked.wire.json(hits)
 
@@ -82,33 +99,18 @@ async def simple(asked: Asked) -> None:
 async def advanced(asked: Asked) -> None:
     """POST /api/search/advanced."""
     body: AdvancedBody = asked.body
-    said = (body.filters or FiltersBody()).model_copy(
-        update={
-            name: value
-            for name, value in (
-                ("kinds", [_KINDS.get(one.lstrip("."), one) for one in names(body.file_types)]),
-                ("projects", names(body.project_ids)),
-                ("labels", names(body.label_ids)),
-                ("since", body.date_from),
-                ("until", body.date_to),
-            )
-            if value
-        }
-    )
-    wanted = await filter_of(asked.brain, said)
-    question = _operated(body.query, body.operator)
-    wish = _wish(question, wanted, mode_of(body.search_mode), body)
-    await asked.wire.json(await _found(asked, wish, body.query, body.limit, body.offset))
-
-
-def _operated(query: str, operator: str) -> str:
-    """The question with its operator in our own signs: every word demanded, or none allowed but the first."""
-    words = query.split()
-    if operator == "AND" and len(words) > 1:
-        return " ".join(f'"{word}"' for word in words if '"' not in word)
-    if operator == "NOT" and len(words) > 1:
-        return " ".join([words[0], *(f"-{word}" for word in words[1:])])
-    return query
+    kinds = [one.lstrip(".").lower() for one in names(body.file_types)]
+    said = {
+        "kinds": [_KINDS.get(one, one) for one in kinds],
+        "projects": names(body.project_ids),
+        "since": body.date_from,
+        "until": body.date_to,
+    }
+    of_body = body.filters.model_dump(exclude_none=True) if body.filters else {}
+    own = {name: value for name, value in said.items() if value}
+    wanted = _filters(body).model_copy(update=of_body | own)
+    question = body.query or body.q
+    await asked.wire.json(await _searched(asked, body, question, wanted, body.operator))
 
 
 async def filters(asked: Asked) -> None:
@@ -204,46 +206,43 @@ async def _document(asked: Asked, name: str) -> DocumentRow:
     return found if found is not None else await run_sync(store.document, name)
 
 
-async def _searched(asked: Asked, query: SearchQuery) -> Json:
-    said = FiltersBody(
-        file_path=query.file_path,
-        folder=query.folder,
-        tags=query.tag,
-        labels=query.label_ids,
-        projects=query.project_id,
-        types=query.type,
-        statuses=query.status,
-        kinds=query.kind,
-        since=query.since,
-        until=query.until,
+def _filters(said: SearchQuery) -> FiltersBody:
+    return FiltersBody(
+        file_path=said.file_path,
+        folder=said.folder,
+        tags=said.tag,
+        labels=said.label_ids,
+        projects=said.project_id,
+        types=said.type,
+        statuses=said.status,
+        kinds=said.kind,
+        since=said.since,
+        until=said.until,
     )
-    wanted = await filter_of(asked.brain, said)
-    wish = _wish(query.q, wanted, mode_of(query.search_mode), query)
-    return await _found(asked, wish, query.q, query.limit, query.offset)
 
 
-def _wish(question: str, wanted: Filter, mode: Mode, said: SearchQuery | AdvancedBody) -> Wish:
+async def _searched(
+    asked: Asked, said: SearchQuery, question: str, wanted: FiltersBody, operator: Operator = "OR"
+) -> Json:
     if not question.strip():
         raise BadRequest(
             Text("검색어를 입력하세요", "search for something"),
             Text("q에 검색어를 보내세요.", "say what to look for in q."),
             param="q",
         )
-    return Wish(
+    wish = Wish(
         question,
-        wanted,
-        mode,
+        await filter_of(asked.brain, wanted),
+        mode_of(said.search_mode),
         top_k=said.offset + said.limit,
         min_score=said.min_score,
         use_reranking=said.use_reranking,
+        operator=operator,
     )
-
-
-async def _found(asked: Asked, wish: Wish, question: str, limit: int, offset: int) -> Json:
     results = await asked.brain.search.find(wish)
-    page = results.hits[offset : offset + limit]
+    page = results.hits[said.offset : said.offset + said.limit]
     language = language_of(asked.brain, asked.call)
-    return results_json(results, page, question, limit, offset, language)
+    return results_json(results, page, question, said.limit, said.offset, language)
 
 
 _DOCUMENT = "/api/documents/{name:path}"

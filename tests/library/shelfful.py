@@ -60,6 +60,12 @@ class Shelfful:
         }
         return [row.id for row in rows]
 
+    def browse(self, *, is_newest: bool, limit: int, offset: int) -> list[DocumentRow]:
+        """As the catalogue would."""
+        rows = {row.document.id: row.document for row in self.rows.values()}
+        ranked = sorted(rows.values(), key=lambda row: -row.mtime_ns if is_newest else 0)
+        return ranked[offset : offset + limit]
+
     async def embed_question(self, model: str, text: str) -> list[float]:
         """What the test said that it means."""
         if self.is_away:

@@ -23,7 +23,8 @@ from dunoe.library.query import LONGEST, read
         ("기온 -5 도", "기온 -5 도", (), (), ()),
         ("ls -l 과 --all", "ls -l 과 --all", (), (), ()),
         ("read-only 속성", "read-only 속성", (), (), ()),
-        ("-병가", "-병가", (), (), ()),  # nothing else to look for
+        ("-병가", "", (), ("병가",), ()),  # whatever does not say it
+        ('-병가 -"연차 휴가"', "", (), ("연차 휴가", "병가"), ()),
         ("", "", (), (), ()),
         (" \n\0 ", "", (), (), ()),
     ],
@@ -40,10 +41,18 @@ def test_a_question_is_read(
     assert found.names == names
 
 
+def test_an_operator_stands_between_all_words() -> None:
+    assert read("병가 '연차'?", "NOT").excluded == ("병가", "연차")
+    assert read('"연차 휴가" 병가', "NOT").excluded == ("연차 휴가", "병가")
+    assert read("병가 연차 -휴직", "AND").demanded == ("병가", "연차")
+    assert read("병가 연차 -휴직", "AND").excluded == ("휴직",)
+    assert read("병가 연차").demanded == ()
+
+
 @given(st.text())
 def test_any_text_can_be_asked(question: str) -> None:
     found = read(question)
-    assert bool(found.text) == bool(question.replace("\0", " ").strip())
+    assert bool(found.text or found.excluded) == bool(question.replace("\0", " ").strip())
     found.allows("제목", "", question)
 
 

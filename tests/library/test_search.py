@@ -116,6 +116,48 @@ async def test_an_excluded_word_must_not_occur(shelf: Shelfful) -> None:
     assert files(await shelf.search.find(Wish("휴가 -병가"))) == ["a.md"]
 
 
+async def test_words_to_leave_out_alone_list_the_other_documents_newest_first(
+    wordy: Shelfful,
+) -> None:
+    wordy.add("old.md", "휴가는 열흘이다", "연차는 따로다", mtime_ns=1)
+    wordy.add("new.md", "출장비를 청구한다", mtime_ns=2)
+    wordy.add("sick.md", "첫 쪽", "병가는 두 달이다", mtime_ns=3)
+    wordy.add("code.py", "휴가 = 10", kind="code", mtime_ns=4)
+    found = await wordy.search.find(Wish("-병가"))
+    assert files(found) == ["code.py", "new.md", "old.md"]  # one place each, no passage may say it
+    assert [hit.passage.position for hit in found.hits] == [0, 0, 0]
+    assert {(hit.score, hit.match_type) for hit in found.hits} == {(0.0, "without")}
+    assert found.modes == ()
+    assert "뺄 말" in found.warnings[0].ko
+    only = Wish("-병가", Filter(kinds=("markdown",)), top_k=1)
+    assert files(await wordy.search.find(only)) == ["new.md"]
+    assert files(await wordy.search.find(Wish("휴가 연차", operator="NOT"))) == [
+        "sick.md",
+        "new.md",
+    ]
+    assert (await wordy.search.find(Wish("-병가", min_score=0.1))).hits == ()
+
+
+async def test_all_words_are_there_when_all_are_demanded(shelf: Shelfful) -> None:
+    shelf.add("both.md", ("소유권을 빌려서 쓴다", NORTH))
+    shelf.add("apart.md", ("소유권은 규칙이다", EAST), ("빌려서 쓴다", EAST))
+    shelf.meanings["빌리다 소유권은 어떻게"] = EAST
+    assert files(await shelf.search.find(Wish("빌리다 소유권은 어떻게", operator="AND"))) == [
+        "both.md"
+    ]
+    assert len((await shelf.search.find(Wish("빌리다 소유권은 어떻게"))).hits) == 3
+
+
+@pytest.mark.parametrize(
+    "question", ["asdfqwer", "ㅋㅋㅋㅋ", "\U0001f600", "는", "가", "the", "이 는 을"]
+)
+async def test_what_says_nothing_finds_nothing_for_sure(wordy: Shelfful, question: str) -> None:
+    wordy.add("rust.md", "소유권 가 는 규칙이다", "늘 가는 길")
+    wordy.add("en.md", *(f"the rule number {n}" for n in range(9)))
+    for hit in (await wordy.search.find(Wish(question))).hits:
+        assert hit.score < 0.5
+
+
 async def test_a_file_that_is_named_comes_first(shelf: Shelfful) -> None:
     shelf.add("Report.hwp", ("이 문서는 예산을 다룬다", NORTH), ("둘째 쪽", NORTH))
     shelf.add("other.md", ("예산 예산 예산", EAST))

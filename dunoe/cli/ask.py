@@ -7,6 +7,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from dunoe.cli import filters
 from dunoe.cli.client import Json, refusal
 from dunoe.cli.library import ready
 from dunoe.cli.reach import Reached, reach
@@ -28,7 +29,7 @@ _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
 
 @app.command()
-def ask(
+def ask(  # noqa: PLR0913 - one parameter an option: this is how typer reads a command line
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="질문 · the question")],
     session: Annotated[
         str | None,
@@ -38,6 +39,20 @@ def ask(
         bool,
         typer.Option("--documents/--no-documents", help="문서에서 찾아 답하기 · answer from them"),
     ] = True,
+    top_k: Annotated[
+        int,
+        typer.Option("--top-k", "-k", min=1, max=50, help="조각을 몇 개까지 · passages at most"),
+    ] = 5,
+    folder: filters.Folder = None,
+    path: filters.Glob = None,
+    kind: filters.Kind = None,
+    tag: filters.Tag = None,
+    label: filters.Label = None,
+    project: filters.Project = None,
+    type_: filters.Type = None,
+    status: filters.Status = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
@@ -51,9 +66,14 @@ def ask(
     body: Json = {
         "question": question,
         "context_enabled": has_documents,
+        "top_k": top_k,
+        "filters": {
+            "folder": folder, "file_path": path, "kinds": kind, "tags": tag, "labels": label, "projects": project,
+            "types": type_, "statuses": status, "since": since, "until": until,
+        },
         "session_id": session,
         "language": language(),
-    }
+    }  # fmt: skip
 
     async def work(reached: Reached) -> Json:
         if has_documents:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import typer
 from rich.text import Text as Line
 
+from dunoe.cli import filters
 from dunoe.cli.client import Json
 from dunoe.cli.library import ready
 from dunoe.cli.reach import Reached, reach
@@ -31,8 +32,6 @@ LEGS = {
 }
 _BEGIN, _END = "«", "»"  # the server's marks around what matched
 
-Many = list[str] | None
-
 
 @app.command()
 def search(  # noqa: PLR0913 - one parameter an option: this is how typer reads a command line
@@ -41,18 +40,20 @@ def search(  # noqa: PLR0913 - one parameter an option: this is how typer reads 
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, max=100, help="몇 개까지 · how many")
     ] = 5,
-    folder: Annotated[Many, typer.Option(metavar="FOLDER", help="이 폴더에서 · in it")] = None,
-    kind: Annotated[
-        Many, typer.Option(metavar="KIND", help="종류: markdown, pdf, hwp, … · of this kind")
-    ] = None,
-    tag: Annotated[Many, typer.Option(metavar="TAG", help="태그 · with this tag")] = None,
-    label: Annotated[Many, typer.Option(metavar="LABEL", help="라벨 · with this label")] = None,
-    path: Annotated[
-        Many, typer.Option(metavar="GLOB", help="경로, 예: '**/*.md' · path or glob")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM-DD", help="이날부터 · from this day on")
-    ] = None,
+    min_score: Annotated[
+        float,
+        typer.Option(min=0, max=1, metavar="0…1", help="이 점수부터 · of this score at least"),
+    ] = 0.0,
+    folder: filters.Folder = None,
+    path: filters.Glob = None,
+    kind: filters.Kind = None,
+    tag: filters.Tag = None,
+    label: filters.Label = None,
+    project: filters.Project = None,
+    type_: filters.Type = None,
+    status: filters.Status = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="재정렬 모델로 다시 줄 세우기 · use the reranker")
     ] = False,
@@ -61,8 +62,9 @@ def search(  # noqa: PLR0913 - one parameter an option: this is how typer reads 
 ) -> None:
     """문서에서 찾습니다; "구절"은 그대로, -낱말은 빼고 · find passages; "a phrase", -without"""
     wanted = {
-        "q": question, "limit": top_k, "search_mode": mode, "use_reranking": rerank,
-        "folder": folder, "kind": kind, "tag": tag, "label_ids": label, "file_path": path, "since": since,
+        "q": question, "limit": top_k, "min_score": min_score, "search_mode": mode, "use_reranking": rerank,
+        "folder": folder, "file_path": path, "kind": kind, "tag": tag, "label_ids": label, "project_id": project,
+        "type": type_, "status": status, "since": since, "until": until,
     }  # fmt: skip
     if not question.strip():
         raise BadRequest(

@@ -127,6 +127,42 @@ def test_without_server_and_model_passages_are_quoted(
     assert said["model_used"] is None
 
 
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (["--kind", "text"], {"notes/plan.txt"}),
+        (["--path", "*.md"], {"notes/과일.md"}),
+        (["--folder", "notes", "--top-k", "1"], {"notes/과일.md"}),
+        (
+            ["--tag", "먹을것", "--project", "농장", "--type", "글", "--status", "끝"],
+            {"notes/과일.md"},
+        ),
+        (["--since", "2024-01-01", "--until", "2024-12-31"], {"notes/과일.md"}),
+        (["--label", "없음"], set()),
+    ],
+)
+def test_filters_choose_what_may_answer(
+    typed: Callable[..., Said], tmp_path: Path, words: list[str], files: set[str]
+) -> None:
+    (tmp_path / "notes").mkdir()
+    head = "---\ntags: [먹을것]\nproject: 농장\ntype: 글\nstatus: 끝\ndate: 2024-05-06\n---\n"
+    text = "# 과일\n\n사과는 빨간 색이다. 사과의 색은 빨강이다.\n"
+    (tmp_path / "notes" / "과일.md").write_text(head + text, "utf-8")
+    (tmp_path / "notes" / "plan.txt").write_text("사과는 무슨 색이어도 좋다.\n", "utf-8")
+    (tmp_path / "dunoe.toml").write_text('[server]\nport = 9\n[library]\nfolders = ["notes"]\n')
+    done = typed("ask", QUESTION, "--json", *words)
+    assert done.code == 0, done.err
+    assert {one["file"] for one in json.loads(done.out)["sources"]} == files
+
+
+def test_a_refusal_names_the_nearest_documents(typed: Callable[..., Said], tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "dunoe.toml").write_text('[server]\nport = 9\n[library]\nfolders = ["notes"]\n')
+    done = typed("ask", "사과 주스를 만드는 회사의 전화번호와 주소와 대표자 이름은?")
+    assert done.code == 0
+    assert "\n\n가까운 문서\n[1] notes/과일.md > 과일  1-3줄\n" in done.out
+
+
 def test_a_question_that_is_none_is_refused(typed: Callable[..., Said]) -> None:
     done = typed("ask", "  ")
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 2)

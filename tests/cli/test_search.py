@@ -15,7 +15,9 @@ def library(typed: Callable[..., Said], tmp_path: Path) -> Callable[..., Said]:
     notes = tmp_path / "notes"
     (notes / "sub").mkdir(parents=True)
     (notes / "과일.md").write_text(
-        "---\ntags: [먹을것]\n---\n# 과일\n\n" + "사과는 빨갛고 달콤한 과일이다. " * 12 + "\n",
+        "---\ntags: [먹을것]\nproject: 과수원\ntype: 글\nstatus: 끝\ndate: 2024-05-06\n---\n# 과일\n\n"
+        + "사과는 빨갛고 달콤한 과일이다. " * 12
+        + "\n",
         "utf-8",
     )
     (notes / "sub" / "plan.txt").write_text("사과 농장을 여는 계획\n", "utf-8")
@@ -50,6 +52,9 @@ def test_the_first_search_reads_the_library_and_shows_where_it_stands(
         (["사과", "--kind", "text"], {"notes/sub/plan.txt"}),
         (["사과", "--path", "*.md"], {"notes/과일.md"}),
         (["사과", "--tag", "먹을것"], {"notes/과일.md"}),
+        (["사과", "--project", "과수원", "--type", "글", "--status", "끝"], {"notes/과일.md"}),
+        (["사과", "--until", "2024-05-06", "--since", "2024-05-06"], {"notes/과일.md"}),
+        (["사과 우주선 발사대", "--min-score", "0.9"], set()),
         (["사과", "--since", "2999-01-01"], set()),
         (["사과 -농장"], {"notes/과일.md"}),
         (['"농장을 여는"'], {"notes/sub/plan.txt"}),

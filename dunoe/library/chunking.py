@@ -10,11 +10,10 @@ from itertools import takewhile
 from dunoe.library.borders import LINES, PROSE, last_border
 from dunoe.library.parsing.text import Lines
 from dunoe.library.passage import Parsed, Passage, Place
-from dunoe.library.sections import READING_TOKENS, paths, sections
+from dunoe.library.sections import READING_TOKENS, paths, sections, topics
 
 LONGEST = 16  # characters for each token of the limit: more than any text has, empty space aside
 FULL = 0.97  # of the limit: what the pieces of a long block aim at
-ENOUGH = 0.6  # of the limit: a passage that may end before a heading
 SCRAP = 0.3  # of the limit: a passage that is joined with its neighbour where both fit
 
 CELLS = re.compile(
@@ -35,7 +34,7 @@ def cut(parsed: Parsed, limit: int, count: Count) -> list[Passage]:
     """The passages of a document; their texts, joined, are its text.
 
     limit: tokens of a passage by `count`, which only one letter too long to be one ever passes. A passage lies
-    within one section, holds 60 to 100 % of the limit where its section is long enough, and ends behind a block,
+    within one topic, holds 60 to 100 % of the limit where its topic is long enough, and ends behind a block,
     else a line or sentence, else a word.
     """
     return _Cutter(parsed, limit, count).passages()
@@ -82,13 +81,15 @@ class _Cutter:
     def passages(self) -> list[Passage]:
         sizes = [self.count(self.text[block.start : block.end]) for block in self.blocks]
         passages: list[Passage] = []
-        for section in sections(self.blocks, sizes, self.limit):
-            units = [
-                unit
-                for number in range(section.first, section.last)
-                for unit in self._units(number, sizes[number])
-            ]
-            runs = [run for packed in self._packed(units) for run in self._checked(packed)]
+        for section in sections(topics(self.blocks, sizes, self.limit), self.limit):
+            runs: list[list[_Unit]] = []
+            for topic in section:
+                units = [
+                    unit
+                    for number in range(topic.first, topic.last)
+                    for unit in self._units(number, sizes[number])
+                ]
+                runs += (run for packed in self._packed(units) for run in self._checked(packed))
             for window in _windows(runs, max(READING_TOKENS, self.limit)):
                 start = window[0][0].start
                 passages += (self._passage(run, start) for run in window)
@@ -140,8 +141,7 @@ class _Cutter:
             run = runs[-1]
             is_over = size + unit.tokens > self.limit or size + unit.tokens / 2 >= quota
             is_long = bool(run) and unit.end - run[0].start > self.longest
-            is_next = self.blocks[unit.block].level > 0 and size >= ENOUGH * self.limit
-            if run and (is_over or is_long or is_next):
+            if run and (is_over or is_long):
                 runs.append(self._headings_below(run, unit))
                 left -= _size(run)
                 size, quota = _size(runs[-1]), self._share(left)
@@ -195,7 +195,7 @@ class _Cutter:
         start, end = run[0].start, run[-1].end
         of = [self.paths[unit.block] for unit in run if self.blocks[unit.block].kind != "meta"]
         place = _around([self._place(unit) for unit in run])
-        headings = _shared(of)
+        headings = _above(of)
         return Passage(start, end, self.text[start:end], headings, section, place)
 
     def _place(self, unit: _Unit) -> Place:
@@ -239,8 +239,11 @@ def _windows(runs: Sequence[list[_Unit]], most: int) -> Iterator[list[list[_Unit
         yield window
 
 
-def _shared(of: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The headings that all of these stand under."""
+def _above(of: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The headings of the deepest, where the others stand above it; else those that all stand under."""
+    deepest = max(of, key=len, default=())
+    if all(path == deepest[: len(path)] for path in of):
+        return deepest
     levels = zip(*of, strict=False)
     return tuple(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
 

@@ -1,23 +1,32 @@
-"""What is read together: the smallest section under a heading that is worth reading on its own."""
+"""What a passage speaks of (a topic), and what is read together (a section): where headings part a document."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from dunoe.library.passage import Block
 
 READING_TOKENS = 1500  # of a section; a longer one is read in windows
 SMALL = 1 / 3  # of a passage: a section below that is joined with its neighbour
+TINY = 1 / 20  # of a passage: a heading with less below it has no passage of its own
 
 
 @dataclass(slots=True)
 class Section:
-    """Some blocks in a row. first, last: their numbers, `last` is not one of them. level: of its highest heading."""
+    """Some blocks in a row. first, last: their numbers, `last` is not one of them. level: of its highest heading.
+
+    below: most tokens that stand right under one of its headings. is_named: whether one of these has words.
+    is_whole: whether it has a passage of its own however little it holds: a definition of several lines, a slide, a
+    sheet.
+    """
 
     first: int
     last: int
     level: int
     tokens: int
+    below: int = 0
+    is_named: bool = True
+    is_whole: bool = False
 
 
 def paths(blocks: Sequence[Block]) -> Iterator[tuple[str, ...]]:
@@ -34,23 +43,71 @@ def paths(blocks: Sequence[Block]) -> Iterator[tuple[str, ...]]:
         yield path
 
 
-def sections(blocks: Sequence[Block], tokens: Sequence[int], limit: int) -> list[Section]:
-    """The sections in their order. tokens: of each block; limit: of a passage."""
-    leaves = list(_leaves(blocks, tokens))
+def topics(blocks: Sequence[Block], tokens: Sequence[int], limit: int) -> list[Section]:
+    """What has passages of its own: what stands under one heading, or under a few that have next to nothing.
+
+    tokens: of each block; limit: of a passage.
+    """
     joined: list[Section] = []
-    for leaf, below in pairwise([*leaves, None]):
+    level = 0  # of the last heading
+    for leaf in _leaves(blocks, tokens):
+        if joined and _goes_with(joined[-1], leaf, level, limit):
+            _merge(joined[-1], leaf)
+        else:
+            joined.append(leaf)
+        level = blocks[leaf.first].level
+    return joined
+
+
+def _goes_with(last: Section, leaf: Section, level: int, limit: int) -> bool:
+    """Whether both are one topic: then no name is lost, or only names of what is tiny."""
+    if not last.is_named:  # what stands above the first heading: imports, front matter
+        return last.tokens < SMALL * limit
+    is_tiny = leaf.below < TINY * limit and last.tokens + leaf.tokens <= limit
+    if not leaf.is_named:  # what stands behind a definition
+        return is_tiny
+    if last.below >= TINY * limit or leaf.level < level:
+        return False
+    return leaf.level > level or (is_tiny and not (last.is_whole or leaf.is_whole))
+
+
+def sections(parts: Sequence[Section], limit: int) -> Iterator[list[Section]]:
+    """Topics in their order, those together that are read together. limit: of a passage."""
+    joined: list[Section] = []
+    for leaf, below in pairwise([*map(replace, parts), None]):
         assert leaf is not None
         has_child = below is not None and below.level > leaf.level > 0
         _join(joined, leaf, limit * SMALL, has_child)
-    return joined
+    waiting = iter(parts)
+    for whole in joined:
+        together = [next(waiting)]
+        while together[-1].last < whole.last:
+            together.append(next(waiting))
+        yield together
 
 
 def _leaves(blocks: Sequence[Block], tokens: Sequence[int]) -> Iterator[Section]:
     first = 0
     for number in range(1, len(blocks) + 1):
         if number == len(blocks) or blocks[number].level:
-            yield Section(first, number, blocks[first].level, sum(tokens[first:number]))
+            yield _leaf(blocks[first], first, tokens[first:number])
             first = number
+
+
+def _leaf(head: Block, first: int, tokens: Sequence[int]) -> Section:
+    place = head.place
+    is_definition = head.kind == "code" and place.line != place.line_end
+    is_whole = is_definition or place.slide is not None or place.cells is not None
+    is_heading = head.kind == "heading" or (head.level > 0 and not is_definition)
+    return Section(
+        first=first,
+        last=first + len(tokens),
+        level=head.level,
+        tokens=sum(tokens),
+        below=sum(tokens[is_heading:]),
+        is_named=bool(head.title),
+        is_whole=is_whole,
+    )
 
 
 def _join(joined: list[Section], leaf: Section, small: float, has_child: bool) -> None:
@@ -77,4 +134,7 @@ def _join(joined: list[Section], leaf: Section, small: float, has_child: bool) -
 def _merge(into: Section, other: Section) -> None:
     into.last = other.last
     into.tokens += other.tokens
-    into.level = min(into.level, other.level)
+    into.level = min(into.level, other.level) if into.is_named else other.level
+    into.below = max(into.below, other.below)
+    into.is_named = into.is_named or other.is_named
+    into.is_whole = into.is_whole or other.is_whole

@@ -12,7 +12,7 @@ from dunoe.library.borders import is_border
 from dunoe.library.chunking import LONGEST, cut, estimate
 from dunoe.library.parsing import code, markdown, text
 from dunoe.library.passage import Block, Parsed, Passage, Place
-from dunoe.library.sections import READING_TOKENS, sections
+from dunoe.library.sections import READING_TOKENS, Section, sections
 
 SENTENCE = "굴뚝새는 둥근 둥지를 짓는다. "  # 17 letters
 Count = Callable[[str], int]
@@ -166,10 +166,61 @@ def test_headings_of_small_sections_stay_with_their_text_too() -> None:
             assert passage.text.strip().split("\n")[-1].startswith("굴뚝새")
 
 
-def test_a_passage_ends_before_a_heading_unless_that_leaves_a_scrap() -> None:
-    for rest, sizes in ((31, [60, 31]), (20, [80])):
-        parsed = _parsed([("가" * 60, 0), ("나" * rest, 1)])
-        assert [len(one.text) for one in cut(parsed, 100, letters)] == sizes
+def test_a_small_section_beside_another_is_found_and_cited_by_its_own_heading() -> None:
+    document = "# 새\n\n## 둥지\n\n굴뚝새는 둥글게 짓는다.\n\n## 알\n\n굴뚝새는 여섯 개를 낳는다.\n"
+    found = [(one.headings, one.text.split("\n")[-2]) for one in passages_of(document)]
+    assert found == [
+        (("새", "둥지"), ""),
+        (("새", "알"), "굴뚝새는 여섯 개를 낳는다."),
+    ]
+
+
+def test_headings_with_next_to_nothing_below_them_share_a_passage() -> None:
+    document = "# 새\n\n" + f"{SENTENCE * 4}\n\n" + "## 가\n\n## 나\n\n## 다\n"
+    found = [(one.headings, one.text[:4]) for one in passages_of(document)]
+    assert found == [(("새",), "# 새\n"), (("새",), "## 가")]
+
+
+def test_what_stands_above_the_first_heading_is_named_by_it() -> None:
+    source = "import os\n\n\ndef 둥지():\n    return os\n\n\ndef 알():\n    return 6\n\n\n둥지()\n"
+    assert [one.headings for one in passages_of(source, name="a.py")] == [("둥지",), ("알",)]
+
+
+SMALL_FILES = {
+    "a.py": "class A:\n    def f(self):\n        return 1\n\n    def g(self):\n        return 2\n\n\ndef h():\n    x\n",
+    "a.js": "class A {\n  f() {\n    return 1;\n  }\n  g() {\n    return 2;\n  }\n}\nconst h = () => {\n  x();\n};\n",
+    "a.ts": "class A {\n  f(): T {\n    return 1;\n  }\n  g() {\n    return 2;\n  }\n}\nfunction h() {\n  x();\n}\n",
+    "A.java": "class A {\n  int f() {\n    return 1;\n  }\n  int g() {\n    return 2;\n  }\n}\nclass h {\n}\n",
+    "a.cpp": "class A {\n  int f() {\n    return 1;\n  }\n  int g() {\n    return 2;\n  }\n};\nint h() {\n}\n",
+    "a.rs": "impl A {\n  fn f() {\n    1\n  }\n  fn g() {\n    2\n  }\n}\nfn h() {\n}\n",
+}
+
+
+@pytest.mark.parametrize("name", SMALL_FILES)
+def test_small_methods_and_functions_keep_their_names(name: str) -> None:
+    found = [one.headings for one in passages_of(SMALL_FILES[name], 300, name)]
+    assert found == [("A", "f"), ("A", "g"), ("h",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.go", "func f() {\n}\n\nfunc g() {\n}\n"),
+        ("a.c", "int f() {\n}\n\nint g() {\n}\n"),
+        ("a.sh", "f() {\n  :\n}\ng() {\n  :\n}\n"),
+        ("a.sql", "CREATE TABLE f (\n id int\n);\nCREATE TABLE g (\n id int\n);\n"),
+        ("a.yaml", "f:\n  a: 1\ng:\n  b: 1\n"),
+        ("a.toml", "[f]\na = 1\n\n[g]\nb = 1\n"),
+        ("a.json", '{\n"f": {\n"a": 1\n},\n"g": {\n"b": 1\n}}\n'),
+    ],
+)
+def test_small_definitions_keep_their_names(name: str, text: str) -> None:
+    assert [one.headings for one in passages_of(text, 300, name)] == [("f",), ("g",)]
+
+
+def test_definitions_of_one_line_share_a_passage() -> None:
+    lines = "".join(f"k{n}: '굴뚝새는 둥근 둥지를 짓는다'\n" for n in range(9))
+    assert [one.headings for one in passages_of(lines, 300, "a.yaml")] == [()]
 
 
 def test_empty_space_that_has_no_tokens_is_cut_all_the_same() -> None:
@@ -199,9 +250,8 @@ def test_a_whole_that_has_more_tokens_than_its_parts_is_cut_again() -> None:
 def test_a_small_section_joins_the_neighbour_it_belongs_to(
     blocks: list[tuple[int, int]], together: list[int]
 ) -> None:
-    levels = [Block(0, 0, "heading", level, "x") for _, level in blocks]
-    found = sections(levels, [tokens for tokens, _ in blocks], 100)
-    assert [one.last - one.first for one in found] == together
+    leaves = [Section(n, n + 1, level, tokens) for n, (tokens, level) in enumerate(blocks)]
+    assert [len(one) for one in sections(leaves, 100)] == together
 
 
 def _parsed(pieces: list[tuple[str, int]]) -> Parsed:
@@ -222,11 +272,13 @@ def test_a_passage_knows_the_headings_above_it() -> None:
     ]  # fmt: skip
 
 
-def test_several_small_sections_are_one_and_keep_what_they_share() -> None:
-    document = f"# 새\n\n{SENTENCE * 5}\n\n" + "".join(f"## 둘 {n}\n\n작다.\n\n" for n in range(4))
-    first, second = passages_of(document, limit=100)
-    assert (first.headings, second.headings) == (("새",), ("새",))
-    assert second.section == first.section == 0
+def test_small_sections_are_read_together() -> None:
+    document = f"# 새\n\n{SENTENCE * 5}\n\n" + "".join(
+        f"## 둘 {n}\n\n아주 작다.\n\n" for n in range(4)
+    )
+    passages = passages_of(document, limit=100)
+    assert [one.headings for one in passages[:2]] == [("새",), ("새", "둘 0")]
+    assert {one.section for one in passages} == {0}
 
 
 def test_methods_stand_under_their_class() -> None:

@@ -41,7 +41,10 @@ def parse(data: bytes, name: str) -> Parsed:
     builder = Builder("pptx", WHAT)
     for number, slide in enumerate(descendants(root, "sldId"), 1):
         part = related.get(_relation(slide), ("", ""))[1]
-        flow.write(builder, slide_items(archive, part), Place(slide=number))
+        items = list(slide_items(archive, part))
+        if not any(isinstance(item, Paragraph) and item.level for item in items):
+            items = [Paragraph(f"슬라이드 {number}", 1), *items] if any(flow.plain(items)) else []
+        flow.write(builder, items, Place(slide=number))
     return builder.parsed(*title_and_date(archive))
 
 
@@ -83,7 +86,7 @@ def shapes(root: Element | None) -> Iterator[Item]:
 def paragraphs(body: Element | None, level: int) -> Iterator[Item]:
     """The paragraphs of a text; those of a title are one."""
     texts = ["".join(map(_words, one)) for one in descendants(body, "p")]
-    if level:
+    if level and any(map(str.strip, texts)):
         yield Paragraph(" ".join(texts), level)
     else:
         yield Paragraph("\n".join(text for text in texts if text.strip()))

@@ -45,14 +45,14 @@ def word() -> bytes:
     return buffer.getvalue()
 
 
-def slides() -> bytes:
+def slides(titles: tuple[str, str] = ("분기 보고", "지역별")) -> bytes:
     """Two slides; the second has a table and notes."""
     presentation = pptx.Presentation()
     first = presentation.slides.add_slide(presentation.slide_layouts[1])
-    first.shapes.title.text = "분기 보고"
+    first.shapes.title.text = titles[0]
     first.placeholders[1].text = "매출이 늘었다\n비용은 줄었다"
     second = presentation.slides.add_slide(presentation.slide_layouts[5])
-    second.shapes.title.text = "지역별"
+    second.shapes.title.text = titles[1]
     shape = second.shapes.add_table(2, 2, 0, 0, 3_000_000, 1_000_000)
     for row, texts in enumerate((("지역", "매출"), ("서울", "120억"))):
         for column, text in enumerate(texts):

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from dunoe.library.chunking import cut, estimate
 from dunoe.library.parsing.parse import parse
 from dunoe.library.passage import Place
 from dunoe.library.unreadable import Unreadable
@@ -79,6 +80,27 @@ def test_slides_know_their_number_and_have_notes() -> None:
     assert "매출이 늘었다\n비용은 줄었다" in parsed.text
     assert "| 지역 | 매출 |\n| --- | --- |\n| 서울 | 120억 |" in parsed.text
     assert "[발표자 노트] 서울을 먼저 말한다" in parsed.text
+
+
+def test_each_slide_is_a_passage_of_its_own_with_its_title_and_number() -> None:
+    passages = cut(parse(documents.slides(), "보고.pptx"), 300, estimate)
+    assert [(one.headings, one.place) for one in passages] == [
+        (("분기 보고",), Place(slide=1, slide_end=1)),
+        (("지역별",), Place(slide=2, slide_end=2)),
+    ]
+
+
+def test_a_slide_without_a_title_goes_by_its_number() -> None:
+    passages = cut(parse(documents.slides(titles=("", "지역별")), "보고.pptx"), 300, estimate)
+    assert [one.headings for one in passages] == [("슬라이드 1",), ("지역별",)]
+
+
+def test_each_sheet_is_a_passage_of_its_own() -> None:
+    passages = cut(parse(documents.workbook(), "매출.xlsx"), 300, estimate)
+    assert [(one.headings, one.place.cells) for one in passages] == [
+        (("매출",), "매출!A1:D5"),
+        (("메모",), "메모!A1:A1"),
+    ]
 
 
 def test_a_sheet_knows_its_cells() -> None:

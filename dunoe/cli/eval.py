@@ -7,6 +7,7 @@ import typer
 
 from dunoe.cli.judged import Judged, JudgedFile, split
 from dunoe.cli.judged_set import drawn, of_a_set
+from dunoe.cli.library import ready
 from dunoe.cli.measuring import MODES, Mode, json_of, show
 from dunoe.cli.own_set import check, of_the_library
 from dunoe.cli.reach import Reached, reach, to_the_end
@@ -90,6 +91,7 @@ def add(
         )
 
     async def work(reached: Reached) -> None:
+        await ready(reached, is_quiet=as_json)
         await check(reached.client, one)
 
     reach(settings, work)
@@ -133,10 +135,11 @@ def _modes(text: str) -> list[Mode]:
     found = [mode for mode in MODES if mode in names]
     unknown = [name for name in names if name not in MODES]
     if unknown or not found:
+        what = ", ".join(unknown)
         raise BadRequest(
-            Text(
-                f"모르는 방식입니다: {', '.join(unknown)}", f"unknown modes: {', '.join(unknown)}"
-            ),
+            Text(f"모르는 방식입니다: {what}", f"unknown modes: {what}")
+            if unknown
+            else Text("잴 방식이 없습니다", "no modes are given"),
             Text(f"쓸 수 있는 방식: {', '.join(MODES)}", f"modes: {', '.join(MODES)}"),
         )
     return found

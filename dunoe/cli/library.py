@@ -1,7 +1,6 @@
 """`dunoe library`: the folders that can be asked about, read now or watched, and what could not be read."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -27,6 +26,7 @@ from dunoe.cli.terminal import (
     say,
     settings_from,
 )
+from dunoe.cli.watching import LOOK_S, WATCHED, watched
 from dunoe.errors import Problem, Text
 from dunoe.server.brain import Brain
 from dunoe.server.routes_library import progress_json
@@ -39,12 +39,10 @@ app = typer.Typer(
 
 STOP_S = 5.0  # for telling the server that a sync should end
 PAGE = 10_000  # errors that are asked for at once
-LOOK_S = 0.5  # between two looks at a library that is watched
 _STOPPED = Text(
     "멈췄습니다. 읽은 것은 남아 있고, 다음 `dunoe library sync`가 이어서 합니다.",
     "Stopped. What was read stays; the next `dunoe library sync` goes on from here.",
 )
-_WATCHED = Text("지켜보기를 멈췄습니다.", "Watching no more.")
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="폴더나 파일 · a folder, or a file")]
 Folders = Annotated[
@@ -120,8 +118,8 @@ def sync(as_json: AsJson = False, config: ConfigFile = None) -> None:
 @app.command()
 def watch(as_json: AsJson = False, config: ConfigFile = None) -> None:
     """저장되는 파일을 바로 읽고 알려 줍니다 · read saved files at once, and tell"""
-    work = partial(_watched, is_quiet=as_json)
-    reach(settings_from(config), work, _WATCHED, watches=True)
+    work = partial(watched, is_json=as_json)
+    reach(settings_from(config), work, WATCHED, watches=True)
 
 
 @app.command()
@@ -177,6 +175,7 @@ def _label(
     config: Path | None, method: str, label: str, files: list[str], *, as_json: bool
 ) -> None:
     async def work(reached: Reached) -> dict[str, list[str]]:
+        await ready(reached, is_quiet=as_json)
         client, found = reached.client, {}
         for document in [await client.json("GET", document_path(file)) for file in files]:
             path = f"/api/documents/{document['id']}/labels"
@@ -253,48 +252,6 @@ async def _quiet(settle: Callable[[], Awaitable[None]]) -> Problem | None:
     except Problem as problem:
         return problem
     return None
-
-
-async def _watched(reached: Reached, *, is_quiet: bool) -> None:
-    """Tell whenever the library is another one, until cancelled."""
-    known: tuple[int, ...] = ()
-    with SyncBar(is_quiet=is_quiet) as bar:
-        while True:
-            found = await reached.client.json("GET", "/api/library")
-            if not found["is_watching"]:
-                raise _not_watching()
-            stand = found["progress"]
-            bar.show(stand)
-            now = tuple(found[name] for name in ("documents", "passages", "size", "failures"))
-            if now != known and not stand["is_running"]:
-                known = now
-                _tell(found, is_json=is_quiet)
-            await asyncio.sleep(LOOK_S)
-
-
-def _tell(found: Json, *, is_json: bool) -> None:
-    counts = {name: found[name] for name in ("documents", "passages", "failures")}
-    documents, passages, failures = counts.values()
-    if is_json:
-        sys.stdout.write(orjson.dumps(counts).decode() + "\n")
-    else:
-        say(
-            Text(
-                f"문서 {documents}개, 조각 {passages}개, 못 읽은 파일 {failures}개",
-                f"{documents} documents, {passages} passages, {failures} files that cannot be read",
-            )
-        )
-    sys.stdout.flush()
-
-
-def _not_watching() -> Problem:
-    return Problem(
-        Text("실행 중인 서버가 폴더를 지켜보지 않습니다", "the running server does not watch"),
-        Text(
-            "설정의 [library]에서 watch = true로 하고 서버를 다시 시작하세요.",
-            "say watch = true under [library] in the settings, and start the server again.",
-        ),
-    )
 
 
 def _show(found: Json, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """Measuring one's own library by one's own questions, as `dunoe search` asks it."""
 
 import random
+from difflib import get_close_matches
 
 from dunoe.cli.client import Client, Json
 from dunoe.cli.judged import Judged, JudgedFile
@@ -14,6 +15,7 @@ from dunoe.library.trial import DEPTH
 from dunoe.settings import Settings
 
 _ANSWER = "answer"
+LIKE = 5  # headings that are named to who spelt one otherwise
 
 
 def of_the_library(
@@ -89,21 +91,30 @@ async def _document(client: Client, file: str) -> str | None:
 
 async def check(client: Client, one: Judged) -> None:
     """Raise NotFound unless the library has such a section."""
-    if await _document(client, one.file) is None:
+    try:
+        document = await client.json("GET", document_path(one.file))
+    except NotFound as exc:
         raise NotFound(
             Text(f"라이브러리에 없는 파일입니다: {one.file}", f"not in the library: {one.file}"),
             Text(
                 "그 폴더를 `dunoe library add`로 더하거나 `dunoe library sync`로 읽으세요.",
                 "add its folder with `dunoe library add`, or read it: `dunoe library sync`.",
             ),
-        )
-    if not one.heading:
+        ) from exc
+    passages, text = document["passages"], document["content"]
+    if any(
+        _has({**piece, "content": text[piece["start"] : piece["end"]]}, one.heading)
+        for piece in passages
+    ):
         return
-    wanted = {"q": one.heading, "file_path": one.file, "limit": 100, "search_mode": "lexical"}
-    hits = (await client.json("GET", asked(wanted)))["results"]
-    if not any(_has(hit, one.heading) for hit in hits):
-        known = ", ".join(dict.fromkeys(name for hit in hits for name in hit["heading"])) or "-"
-        raise NotFound(
-            Text(f"제목이 없습니다: {one.heading}", f"there is no heading {one.heading}"),
-            Text(f"비슷한 제목: {known}", f"headings like it: {known}"),
-        )
+    known = dict.fromkeys(name.strip() for piece in passages for name in piece["heading"])
+    like = ", ".join(get_close_matches(one.heading, known, LIKE, cutoff=0))
+    raise NotFound(
+        Text(f"제목이 없습니다: {one.heading}", f"there is no heading {one.heading}"),
+        Text(f"이 파일의 제목: {like}", f"headings of this file: {like}")
+        if like
+        else Text(
+            "이 파일에는 제목이 없으니 파일만 쓰세요.",
+            "this file has no headings: say the file alone.",
+        ),
+    )

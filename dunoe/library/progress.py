@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dunoe.errors import Problem
+from dunoe.library.news import News
 
 Outcome = Literal["taken", "skipped", "failed", "vanished"]
 Phase = Literal["idle", "scanning", "comparing", "reading", "done", "failed"]
@@ -49,6 +50,7 @@ class Progress:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """clock: seconds that only go forward."""
         self._clock = clock
+        self.news = News()
         self.owed = (0, 0)
         self.owing: Problem | None = None
         self.phase: Phase = "idle"

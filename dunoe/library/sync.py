@@ -19,6 +19,7 @@ from dunoe.library.changes import Before, Changes, Todo, changes
 from dunoe.library.filling import Filling, Ready
 from dunoe.library.folders import Rules, Scan, Walk, written
 from dunoe.library.index.point import ANY
+from dunoe.library.news import What
 from dunoe.library.points import document_of, passages_of, payload_of
 from dunoe.library.progress import Outcome, Progress
 from dunoe.library.taken import Taken
@@ -104,12 +105,18 @@ class Sync:
 
     async def _settle(self, found: Changes) -> None:
         """What needs no reading: files that are gone, moved or only touched."""
+        news = self._progress.news
         if found.gone or found.forgotten:
+            gone = await run_sync(self._intake.rows, found.gone)
             await run_sync(self._intake.part, found.gone, found.forgotten)
+            for path in (*(one.path for one in gone.values()), *found.forgotten):
+                news.tell("gone", path)
         if found.moved:
             rows = await run_sync(self._intake.rows, [one.id for one in found.moved])
             await self._filling.relabel([_moved(rows[one.id], one) for one in found.moved])
             await run_sync(self._intake.move, found.moved)
+            for one in found.moved:
+                news.tell("moved", one.path)
         if found.touched:
             await run_sync(self._intake.touch, found.touched)
 
@@ -199,6 +206,8 @@ class Sync:
             await self._label(before)
         for document, passages in taken.items():
             self._progress.read(document.size, len(passages))
+            what: What = "changed" if document.id in before else "came"
+            self._progress.news.tell(what, document.path, len(passages))
 
     async def _label(self, before: Mapping[str, DocumentRow]) -> None:
         """A label that somebody put on while we read would be missing in the index."""
@@ -224,7 +233,10 @@ class Sync:
         if rows:
             self._intake.fail(rows, [todo.id for todo, _ in failed if todo.id])
         for todo, why in failed:
-            self._progress.read(todo.seen.size, outcome=_outcome(why))
+            outcome = _outcome(why)
+            self._progress.read(todo.seen.size, outcome=outcome)
+            if isinstance(why, Problem) and (outcome == "failed" or outcome == "skipped"):
+                self._progress.news.tell(outcome, written(todo.seen.path), why=why.message)
 
 
 def _size(taken: Taken | Problem) -> int:

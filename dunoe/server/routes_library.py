@@ -40,6 +40,14 @@ class ErrorsQuery(Body):
     skipped: bool = Field(False, description="the files that were skipped instead")
 
 
+class ChangesQuery(Body):
+    """GET /api/library/changes."""
+
+    since: int | None = Field(
+        None, ge=0, le=2**53, description="a number; without one, only the last"
+    )
+
+
 def progress_json(stand: Stand, language: Language) -> Json:
     """How far a sync is."""
     said = asdict(stand)
@@ -79,6 +87,30 @@ async def errors(asked: Asked) -> None:
             }
             for row in rows[query.offset : query.offset + query.limit]
         ]
+    )
+
+
+async def changes(asked: Asked) -> None:
+    """GET /api/library/changes: what syncs did since that number, file by file."""
+    query: ChangesQuery = asked.body
+    news = asked.brain.library.progress.news
+    language = language_of(asked.brain, asked.call)
+    last = news.last
+    await asked.wire.json(
+        {
+            "last": last,
+            "changes": [
+                {
+                    "number": one.number,
+                    "change": one.what,
+                    "path": one.path,
+                    "passages": one.passages,
+                    "message": one.why.in_(language),
+                }
+                for one in news.since(last if query.since is None else query.since)
+                if one.number <= last
+            ],
+        }
     )
 
 
@@ -199,6 +231,15 @@ ROUTES = [
         "library",
         "못 읽은 파일 · errors",
         query=ErrorsQuery,
+    ),
+    Route(
+        "GET",
+        "/api/library/changes",
+        changes,
+        "ask",
+        "library",
+        "무엇이 달라졌나 · what changed",
+        query=ChangesQuery,
     ),
     Route("GET", "/api/library/progress", progress, "ask", "library", "진행 · progress"),
     Route("POST", _FOLDERS, add, "ask", "admin", "폴더 더하기 · add a folder", FolderBody),

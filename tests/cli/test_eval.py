@@ -150,6 +150,18 @@ def test_an_answer_that_the_library_lacks_is_not_taken(
     assert json.loads(library("eval", "list", "--json").out) == []
 
 
+def test_who_spells_a_heading_otherwise_is_told_those_of_the_file(
+    library: Callable[..., Said], tmp_path: Path
+) -> None:
+    (tmp_path / "notes" / "메모.txt").write_text("제목이 없다.\n", "utf-8")
+    assert library("library", "sync").code == 0
+    assert "사과" in library("eval", "add", "어디?", "notes/과일.md#포도").err.splitlines()[-1]
+    assert (
+        "파일만 쓰세요"
+        in library("eval", "add", "어디?", "notes/메모.txt#포도").err.splitlines()[-1]
+    )
+
+
 def test_a_question_that_is_not_there_is_not_taken_out(typed: Callable[..., Said]) -> None:
     done = typed("eval", "rm", "1")
     assert (done.code, done.err.count("\n")) == (1, 2)

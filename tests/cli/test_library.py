@@ -226,6 +226,13 @@ def test_ctrl_c_stops_the_sync_of_the_server(
     assert stand["files_done"] < 203
 
 
+def told(process: subprocess.Popen[str]) -> tuple[str, str, int]:
+    """The next line of a watch: what happened to which file, and its passages; blank where it counts."""
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    return line.get("change", ""), line.get("path", ""), line["passages"]
+
+
 @pytest.mark.usefixtures("alone")
 def test_a_watched_folder_tells_of_a_saved_file(
     typed: Callable[..., Said], home: Path, tmp_path: Path, notes: Path
@@ -239,8 +246,22 @@ def test_a_watched_folder_tells_of_a_saved_file(
     assert process.stdout is not None
     try:
         assert json.loads(process.stdout.readline())["documents"] == 1
-        (notes / "새글.md").write_text("# 새 글\n\n방금 썼다.\n", "utf-8")
+        new = notes / "새글.md"
+        new.write_text("# 새 글\n\n방금 썼다.\n", "utf-8")
+        assert told(process) == ("came", str(new), 1)
         assert json.loads(process.stdout.readline())["documents"] == 2
+        new.write_text("# 새 글\n\n다시 썼다.\n", "utf-8")  # the counts stay as they are
+        assert told(process) == ("changed", str(new), 1)
+        new.rename(notes / "옮긴글.md")
+        assert told(process)[:2] == ("moved", str(notes / "옮긴글.md"))
+        (notes / "옮긴글.md").write_bytes(b"%PDF-1.7\nbroken")
+        while (one := told(process))[0] == "changed":  # a moved file is read again, for its name
+            continue
+        assert one == ("failed", str(notes / "옮긴글.md"), 0)
+        (notes / "과일.md").unlink()
+        while (one := told(process))[0] == "":
+            continue
+        assert one == ("gone", str(notes / "과일.md"), 0)
     finally:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)

@@ -84,6 +84,7 @@ function drawScope({ scope, brain }, words) {
     const field = $(`filter-${name}`);
     if (document.activeElement !== field) field.value = filters[name] ?? "";
   }
+  $("mask").checked = scope.isMasked;
   const set = scope.usesDocuments ? chosen(filters) : [];
   $("chips").hidden = set.length === 0;
   each($("chips"), "chip", set, ([name, value]) => `${name} ${value}`, (chip, [name, value]) => {

@@ -14,6 +14,7 @@ export async function send(question) {
   const { talk, scope } = state;
   const turn = newTurn(question);
   turn.usesDocuments = scope.usesDocuments;
+  turn.phase = firstPhase(talk, scope);
   talk.turns.push(turn);
   begin(talk);
   await answer(talk, turn, bodyOf(question, talk, scope));
@@ -31,6 +32,12 @@ export function retry(turn) {
 /** Stop what is being answered. */
 export const stop = () => running()?.stop();
 
+/** What the server does first: a question that follows another is made to stand alone. */
+function firstPhase({ turns }, { usesDocuments }) {
+  if (!usesDocuments) return "waiting";
+  return turns.length > 0 ? "rewriting" : "searching";
+}
+
 function bodyOf(question, talk, scope) {
   const body = {
     question,
@@ -42,6 +49,7 @@ function bodyOf(question, talk, scope) {
   };
   if (scope.role) body.role = scope.role;
   if (scope.usesDocuments && Object.keys(scope.filters).length > 0) body.filters = scope.filters;
+  if (scope.usesDocuments && scope.isMasked) body.mask = true;
   return body;
 }
 
@@ -111,7 +119,7 @@ function finish(turn, end) {
   turn.isOver = true;
   turn.end = end;
   turn.model = end.model_used ?? turn.model;
-  if (end.error) turn.feedback ??= said(end.error);
+  turn.feedback ??= end.ollama_feedback ?? (end.error ? said(end.error) : null);
   if (end.citations?.length) turn.citations = end.citations;
   if (end.usage?.completion_tokens) {
     turn.tokens = end.usage.completion_tokens;

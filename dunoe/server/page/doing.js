@@ -4,7 +4,7 @@ import { cited, retry, stop } from "./asking.js";
 import { $, say } from "./draw.js";
 import { label, readDocuments, removeFolder, stopSync, sync } from "./library.js";
 import { move, stopTrying } from "./models.js";
-import { closeDocument, drawMore, openDocument } from "./panel.js";
+import { closeDocument, drawMore, openDocument, openPassage } from "./panel.js";
 import { choose, drop, readChoices } from "./scope.js";
 import { changed, state, words } from "./state.js";
 import { deleteTalk, exportTalk, listSessions, newTalk } from "./talks.js";
@@ -85,6 +85,7 @@ const ACTIONS = {
   stopSync,
   moreDocuments: () => readDocuments({ more: true }),
   openDocument: (button) => openDocument(button.dataset.id, { passage: button.dataset.passage, opener: button }),
+  openPassage: ({ dataset }) => openPassage(dataset.passage),
   unlabel: ({ dataset }) => label(documentOf(dataset.id), dataset.value, "DELETE"),
   removeFolder: ({ dataset }) => {
     const { removeTitle: title, removeText, removeYes: yes } = words();

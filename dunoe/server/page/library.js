@@ -5,7 +5,6 @@ import { json, Problem, query, said, stream } from "./server.js";
 import { attempt, changed, state } from "./state.js";
 
 const DOCUMENTS_SHOWN = 100;
-const DOCUMENTS_MOST = 10_000;
 const FAILURES_SHOWN = 200;
 const { library } = state;
 let isFollowing = false; // a sync that somebody else began
@@ -43,20 +42,17 @@ async function readFailures() {
 
 let reading = new AbortController();
 
-/** Read the list of documents, or its next piece. The server does not narrow it to a kind: then all are asked for. */
+/** Read the list of documents, or its next piece. */
 export async function readDocuments({ more = false } = {}) {
   reading.abort();
   const { signal } = (reading = new AbortController());
-  const shown = more ? library.documents.length + DOCUMENTS_SHOWN : DOCUMENTS_SHOWN;
-  const { kind } = library;
-  const old = more && !kind ? library.documents : [];
-  const limit = kind ? DOCUMENTS_MOST : DOCUMENTS_SHOWN;
+  const old = more ? library.documents : [];
+  const wanted = { limit: DOCUMENTS_SHOWN, offset: old.length, q: library.query.trim(), kind: library.kind };
   library.isLoading = true;
   await attempt(async () => {
-    const found = await json(query("/api/documents", { limit, offset: old.length, q: library.query.trim() }), { signal });
-    const fitting = [...old, ...(kind ? found.filter((one) => one.type === kind) : found)];
-    library.hasMore = kind ? fitting.length > shown : found.length === limit;
-    library.documents = fitting.slice(0, shown);
+    const found = await json(query("/api/documents", wanted), { signal });
+    library.hasMore = found.length === DOCUMENTS_SHOWN;
+    library.documents = [...old, ...found];
   }, tell);
   if (!signal.aborted) library.isLoading = false;
   changed();

@@ -18,6 +18,14 @@ export async function openDocument(id, { passage = "", at = {}, opener = null } 
   }, (problem) => (panel.problem = problem));
 }
 
+/** Go to another passage of the document that is open. */
+export function openPassage(passage) {
+  const { panel } = state;
+  const found = { ...panel.document, highlight: panel.document.passages.find(({ id }) => id === passage) };
+  state.panel = { ...panel, passage, at: {}, document: found, text: cut(found), before: WINDOW, after: WINDOW };
+  changed();
+}
+
 /** Close it; focus goes back to where it was opened from. */
 export function closeDocument() {
   const { opener } = state.panel ?? {};

@@ -3,6 +3,8 @@
 import { $, each, say, sayOrHide, tell } from "./draw.js";
 import { count, nameOf, place } from "./words.js";
 
+const FIRST_WORDS = 80; // letters
+
 const CODE = new Set("py js ts jsx tsx go rs java c h cpp hpp sql sh yaml yml toml json css ini log csv".split(" "));
 let drawn = null; // which panel stands there, so that it is scrolled once
 
@@ -24,13 +26,31 @@ export function drawPanel({ panel }, words) {
   tell($("panel-problem"), panel.problem);
   each($("panel-remarks"), "badge", found?.warnings ?? [], (_, row) => row, (row, warning) => say(row, String(warning.message ?? warning)));
   $("panel-tools").hidden = found === null;
+  drawPassages(panel, words);
   drawText(panel, words);
   if (drawn !== panel) {
     drawn = panel;
-    $("panel-title").focus({ preventScroll: true });
+    if (!$("panel-passages").contains(document.activeElement)) $("panel-title").focus({ preventScroll: true });
     $("panel-text").dataset.at = "";
   }
   if (found !== null && $("panel-text").dataset.at !== "there") show();
+}
+
+/** What the document became: the pieces that are searched, each with its place. */
+function drawPassages({ passage, document: found }, words) {
+  const passages = found?.passages ?? [];
+  const box = $("panel-passages");
+  box.hidden = passages.length === 0;
+  say(box.querySelector("summary"), words.becamePassages(count(passages.length)));
+  const letters = box.open ? [...found.content] : [];
+  each($("passage-list"), "passage", box.open ? passages : [], (one) => one.id, (row, one) => {
+    const button = row.querySelector("button");
+    button.dataset.passage = one.id;
+    button.ariaCurrent = one.id === passage ? "true" : null;
+    const where = [(one.heading ?? []).join(" › "), place(words, one)].filter(Boolean).join(" · ");
+    sayOrHide(row.querySelector(".where"), where);
+    say(row.querySelector(".quote"), letters.slice(one.start, one.start + FIRST_WORDS).join("").trim());
+  });
 }
 
 function show() {

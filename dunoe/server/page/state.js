@@ -18,7 +18,7 @@ export const state = {
   asked: null, // what was tried last, see `trying.js`
   talk: null, // the conversation that is open, see `talks.js`
   sessions: { list: [], query: "", hasMore: false, isOpen: false, problem: null },
-  scope: { usesDocuments: true, role: "", filters: {}, choices: null, isOpen: false },
+  scope: { usesDocuments: true, role: "", filters: {}, isMasked: false, choices: null, isOpen: false },
   library: {
     said: null, // what /api/library said last
     progress: null, // of the sync that runs

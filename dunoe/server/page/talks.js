@@ -26,7 +26,7 @@ export function newTurn(question) {
     usesDocuments: true,
     isOver: false,
     isStopped: false,
-    phase: "searching", // searching, reading, waiting, writing
+    phase: "searching", // rewriting, searching, waiting, writing
     text: "",
     thought: "",
     sources: [],

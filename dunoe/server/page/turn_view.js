@@ -13,7 +13,7 @@ export function drawTurn(element, turn, state, words) {
   element.ariaBusy = String(!turn.isOver); // a screen reader waits for the whole answer
   say(find(".question"), turn.question);
   const isSilent = !turn.isOver && turn.text === "";
-  sayOrHide(find(".status"), isSilent ? words.phases[turn.phase] ?? words.phases.waiting : "");
+  sayOrHide(find(".status"), isSilent ? words.phases[phaseOf(turn, state)] ?? words.phases.waiting : "");
   find(".thought").hidden = turn.thought === "";
   say(find(".thought-text"), turn.thought);
   drawFeedback(find(".notice"), turn.feedback, words);
@@ -25,6 +25,12 @@ export function drawTurn(element, turn, state, words) {
   const facts = [moment(state.language, turn.at), turn.model, speed(turn, words)];
   say(find(".facts"), facts.filter(Boolean).join(" · "));
   drawActions(element, turn, state, words);
+}
+
+/** What is waited for: before the first word, and with a model on its way to the card, that model. */
+function phaseOf({ phase }, { brain }) {
+  const isLoading = brain?.models.some(({ state }) => state === "loading");
+  return isLoading && phase !== "writing" ? "loading" : phase;
 }
 
 function drawAnswer(prose, turn, words) {
@@ -84,6 +90,7 @@ function drawSources(box, turn, words) {
     say(row.querySelector(".score"), `${(source.score * 100).toFixed(0)}%`);
     row.querySelector(".score").title = words.score;
     sayOrHide(row.querySelector(".quote"), source.snippet);
+    sayOrHide(row.querySelector(".flag"), source.flags?.length > 0 ? words.flagged : "");
   });
 }
 

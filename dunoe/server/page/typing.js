@@ -19,11 +19,21 @@ const isTyping = ({ target }) => target.closest("input, textarea, select") !== n
 document.addEventListener("keydown", (event) => {
   if (event.isComposing) return; // Enter and Esc belong to the Hangul being written
   if (event.key === "Escape" && !$("confirm").open) escape();
-  if (event.key === "/" && !isTyping(event) && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
-    $({ ask: "question", library: "document-words", models: "try-text" }[state.view]).focus();
-  }
+  const isSlash = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (isSlash) slash(event);
+  hasSlashed = isSlash;
 });
+
+let hasSlashed = false; // the key before was a slash
+
+/** A slash goes to the field. In the field, while it is empty, one slash still means that; the next is written. */
+function slash(event) {
+  const field = $({ ask: "question", library: "document-words", models: "try-text" }[state.view]);
+  const isThere = event.target === field && field.value === "" && !hasSlashed;
+  if (isTyping(event) && !isThere) return;
+  event.preventDefault();
+  field.focus();
+}
 
 /** What is nearest ends first: the drawer, the document one reads in, an answer, the document. */
 function escape() {
@@ -80,6 +90,11 @@ $("filters").addEventListener("change", ({ target }) => {
   choose(target.dataset.filter, target.value.trim());
   if (target.tagName === "SELECT") target.value = "";
 });
+$("mask").addEventListener("change", ({ target }) => {
+  state.scope.isMasked = target.checked;
+  changed();
+});
+$("panel-passages").addEventListener("toggle", changed);
 $("role").addEventListener("change", ({ target }) => {
   state.scope.role = target.value;
   changed();

@@ -10,6 +10,7 @@ from dunoe.library.threads import run_sync
 from dunoe.server.syncing import Syncing
 
 pytestmark = pytest.mark.anyio
+PATIENCE_S = 10  # where stopping does not wait, the thread must end all the same
 
 
 class Writer:
@@ -27,7 +28,7 @@ class Writer:
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         self.is_writing = True
         loop.call_soon_threadsafe(self.has_begun.set)
-        self.may_end.wait()
+        self.may_end.wait(PATIENCE_S)
         self.is_writing = False
 
 

@@ -11,7 +11,7 @@ import anyio
 import orjson
 from pydantic import TypeAdapter
 
-from dunoe.errors import Text, Unavailable
+from dunoe.errors import Problem, Text, Unavailable
 from dunoe.library.nest import START_S, Hatched, Lost, Nest, ended
 from dunoe.library.taken import VERSION, Refused, Reply, Taken
 from dunoe.library.unreadable import Unreadable
@@ -21,6 +21,7 @@ LARGEST = 256 * MIB  # bytes of a file
 LARGEST_REPLY = 2**30
 RENEWED_AFTER = 2000  # files: what libraries leak is given back
 
+AGAIN = ("crashed", "worker_did_not_start")  # what may have come from outside
 _REPLY = TypeAdapter(Reply)
 
 
@@ -115,13 +116,17 @@ class _Worker:
     async def ask(self, frames: list[bytes], *, is_second: bool = False) -> Reply:
         """Have a job done. Left early, by an error or by being cancelled, it leaves no process behind.
 
-        A nest that is lost is not the file's fault: it is read again, once.
+        A nest that is lost is not the file's fault, and a process that was killed need not be: who runs out of
+        memory kills whom they like. So the file is read again, once.
         """
         try:
             return await self._ask(frames)
         except Lost as exc:
             if is_second:
                 raise _did_not_start(str(exc)) from exc
+        except Problem as problem:
+            if is_second or problem.code not in AGAIN:
+                raise
         return await self.ask(frames, is_second=True)
 
     async def _ask(self, frames: list[bytes]) -> Reply:

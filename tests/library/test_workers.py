@@ -147,35 +147,43 @@ async def test_a_file_over_the_limit_is_not_read_at_all(tmp_path: Path) -> None:
             await pool.read(file, 100)
 
 
-async def test_a_process_that_is_killed_costs_one_file(workers: Workers) -> None:
-    assert await still_reads(workers)
-    (pid,) = workers.pids
+async def reading(pool: Workers, but: int = 0) -> int:
+    """The process that reads a file now, another one than that."""
+    (worker,) = pool._all
+    with anyio.fail_after(60):
+        while worker.process is None or worker.process.pid == but or not worker.jobs:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+    return worker.process.pid
+
+
+async def test_a_process_that_is_killed_costs_nothing_but_time(workers: Workers) -> None:
     async with anyio.create_task_group() as others:
 
         async def read() -> None:
-            with refused("crashed", "SIGKILL"):
-                await workers.read_bytes(LONG, "nests.txt", 100)
+            assert (await workers.read_bytes(LONG, "nests.txt", 100)).passages
 
         others.start_soon(read)
-        await anyio.wait_all_tasks_blocked()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(await reading(workers), signal.SIGKILL)
     assert await still_reads(workers)
-    assert workers.pids != [pid]
 
 
-async def test_a_process_that_ends_by_itself_says_how(workers: Workers) -> None:
-    assert await still_reads(workers)
-    (pid,) = workers.pids
+@pytest.mark.parametrize("killed_by", ["SIGKILL", "SIGSEGV"])
+async def test_a_file_that_ends_two_processes_says_how_they_ended(
+    workers: Workers, killed_by: str
+) -> None:
     async with anyio.create_task_group() as others:
 
         async def read() -> None:
-            with refused("crashed", "SIGSEGV"):
+            with refused("crashed", killed_by):
                 await workers.read_bytes(LONG, "nests.txt", 100)
 
         others.start_soon(read)
-        await anyio.wait_all_tasks_blocked()
-        os.kill(pid, signal.SIGSEGV)
+        first = await reading(workers)
+        os.kill(first, signal.Signals[killed_by])
+        second = await reading(workers, but=first)
+        os.kill(second, signal.Signals[killed_by])
     assert await still_reads(workers)
+    assert not {first, second} & set(workers.pids)
 
 
 async def test_processes_share_what_is_loaded_once() -> None:
@@ -257,9 +265,8 @@ async def test_where_nothing_may_be_forked_each_process_loads_for_itself(
         (pid,) = pool.pids
         assert memory_mib(parent_of(pid), "Rss") < 100 < memory_mib(pid, "Private_Dirty")
         os.kill(pid, signal.SIGKILL)
-        with refused("crashed", "SIGKILL"):
-            await still_reads(pool)
         assert await still_reads(pool)
+        assert pid not in pool.pids
 
 
 async def test_a_reader_who_gives_up_leaves_nothing_behind(workers: Workers) -> None:

@@ -51,6 +51,9 @@ function drawPassages({ passage, document: found }, words) {
     sayOrHide(row.querySelector(".where"), where);
     say(row.querySelector(".quote"), letters.slice(one.start, one.start + FIRST_WORDS).join("").trim());
   });
+  const at = box.open ? passage : "";
+  if (box.dataset.at !== at) $("passage-list").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  box.dataset.at = at;
 }
 
 function show() {

@@ -24,7 +24,9 @@ NOTES = {
     ),
     "code/leave.py": "def leave_days():\n    '''휴가는 열흘.'''\n    return 10\n",
 }
-CLIENTS: dict[str, type | tuple[type, ...]] = {  # what the web client reads of a result, and its types
+CLIENTS: dict[
+    str, type | tuple[type, ...]
+] = {  # what the web client reads of a result, and its types
     "document_id": str,
     "file": str,
     "score": (int, float),

@@ -1,4 +1,4 @@
-"""The one HTTP client of the engines, and the one place where its errors become Problems."""
+"""Questions to an engine over `connection`, and the one place where its errors become Problems."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -244,7 +244,7 @@ class _Watch:
 
     def start(self, answer: Answer) -> None:
         self.answer = answer
-        self.timer = self.loop.call_at(self.deadline, self.ring)
+        self.ring()
 
     def pause(self) -> None:
         self.deadline = float("inf")
@@ -260,7 +260,7 @@ class _Watch:
             if self.answer is not None:
                 self.answer.close()
             return
-        step = min(self.timeouts.between_tokens_s, self.timeouts.first_token_s)
+        step = min(self.timeouts.between_tokens_s, self.timeouts.first_token_s)  # `go_on` may be now
         self.timer = self.loop.call_at(min(self.deadline, now + step), self.ring)
 
     def ran_out(self) -> tuple[str, float]:

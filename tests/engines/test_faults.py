@@ -155,6 +155,14 @@ async def test_every_limit_has_its_own_error(
         await asyncio.wait_for(fake.seen[0].left.wait(), 5)
 
 
+async def test_the_limit_between_tokens_holds_from_the_first_one_on(kind: Kind) -> None:
+    limits = TimeoutSettings(first_token_s=5, between_tokens_s=0.1)
+    async with opened(kind, Turn(text=["가"] * 4, pause_s=0.5), timeouts=limits) as (engine, _):
+        with pytest.raises(EngineTimeout) as told:
+            await text(engine.generate(MODEL, chat(stream=True)))
+        assert told.value.code == "between_tokens_timeout"
+
+
 @pytest.mark.parametrize(
     ("turn", "code"),
     [

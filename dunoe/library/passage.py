@@ -45,8 +45,8 @@ class Parsed:
 
     text: of a text file exactly its characters (a byte order mark aside); of other files what a reader would read
     aloud, tables as Markdown. kind: `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `pptx`, `xlsx`, `hwp`,
-    `hwpx`, `epub`, `eml`. title: its own, "" where it has none. project, type, status: as front matter says them.
-    date: ISO 8601. warnings: what was not read, in Korean, for the person who wonders.
+    `hwpx`, `epub`, `eml`, `ipynb`. title: its own, "" where it has none. project, type, status: as front
+    matter says them. date: ISO 8601. warnings: what was not read, in Korean, for the person who wonders.
     """
 
     kind: str

@@ -6,7 +6,7 @@ from dunoe.errors import Text
 
 Kind = Literal[
     "markdown", "text", "code", "html", "pdf", "docx", "pptx", "xlsx", "hwp", "hwp3", "hwpx",
-    "epub", "eml",
+    "epub", "eml", "ipynb",
 ]  # fmt: skip
 MODULES: dict[Kind, str] = {**{kind: kind for kind in get_args(Kind)}, "eml": "mail"}
 NAMES: dict[Kind, Text] = {
@@ -23,4 +23,5 @@ NAMES: dict[Kind, Text] = {
     "hwpx": Text("한글(HWPX) 문서", "HWPX document"),
     "epub": Text("전자책(EPUB)", "EPUB book"),
     "eml": Text("전자우편", "e-mail"),
+    "ipynb": Text("주피터 노트북", "Jupyter notebook"),
 }

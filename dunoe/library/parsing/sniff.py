@@ -52,6 +52,9 @@ HTML_START = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?>.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
     re.I | re.S,
 )
+NOTEBOOK = re.compile(
+    rb'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)"(?=.*"(?:cell_type|nbformat)"\s*:)', re.S
+)
 MAIL_HEADER = re.compile(
     rb"^(from|to|subject|date|received|mime-version|message-id|return-path|delivered-to"
     rb"|content-type|cc|reply-to|x-[\w-]+):", re.I | re.M,
@@ -174,6 +177,8 @@ def _of_text(data: bytes, suffix: str, name: str) -> Kind:
         return "markdown"
     if HTML_START.match(head) or (suffix in HTML and b"<" in head):
         return "html"
+    if suffix == ".ipynb" or NOTEBOOK.match(head):
+        return "ipynb"
     if code.language_of(name):
         return "code"
     return "eml" if _is_mail(head, suffix) else "text"

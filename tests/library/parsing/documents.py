@@ -2,6 +2,7 @@
 
 import ctypes
 import io
+import json
 import struct
 import zipfile
 import zlib
@@ -117,6 +118,21 @@ def mail() -> bytes:
     message.add_alternative("<p>HTML 쪽의 글</p>", subtype="html")
     message.add_attachment(b"1", maintype="application", subtype="pdf", filename="자료.pdf")
     return message.as_bytes()
+
+
+def notebook() -> bytes:
+    """Markdown, code that printed and drew, code that failed."""
+    picture = {"data": {"image/png": "iVBORw0KGgo" * 99, "text/plain": ["<Figure 1>"]}}
+    printed = {"output_type": "stream", "text": ["\x1b[31m새\x1b[0m 여섯\n", "끝\n"]}
+    failed = {"ename": "ValueError", "evalue": "알이 없다", "traceback": ["\x1b[0m" * 9]}
+    cells = [
+        {"cell_type": "markdown", "source": ["# 새를 *센다*\n", "\n", "굴뚝새부터 센다."]},
+        {"cell_type": "code", "source": "print(count('새'))", "outputs": [printed, picture]},
+        {"cell_type": "markdown", "source": "## 둥지\n\n둥근 것만 센다."},
+        {"cell_type": "code", "source": ["lay()"], "outputs": [failed]},
+        {"cell_type": "raw", "source": "날것"},
+    ]
+    return json.dumps({"nbformat": 4, "metadata": {}, "cells": cells}).encode()
 
 
 HH = 'xmlns:hh="http://www.hancom.co.kr/hwpml/2011/head"'

@@ -32,6 +32,8 @@ HTML = b"\n<!-- a --><!-- b -->\n<!DOCTYPE html>\n<html><body>x</body></html>"
         (b"<p>a piece of a page</p>", "x.html", "html"),
         (b"<p>a piece of a page</p>", "x.txt", "text"),
         (HTML, "about-html.md", "markdown"),
+        (documents.notebook(), "x.json", "ipynb"),
+        (b'{"cells": [1, 2], "cell": 3}', "x.json", "code"),
         (b"def f(): ...", "x.py", "code"),
         (b"def f(): ...", "x", "text"),
         ("안녕하세요".encode("cp949"), "x.txt", "text"),

@@ -48,7 +48,30 @@ def read_url(value: str) -> str:
                 "must begin with http:// or https://",
             )
         )
+    if (wrong := _wrong_in(value)) is not None:
+        raise Refused(wrong)
     return value.rstrip("/")
+
+
+def _wrong_in(url: str) -> Text | None:
+    """What no connection could be made with, or what would be lost on the way."""
+    if "?" in url or "#" in url:
+        return Text(
+            "주소에 ?나 #을 쓸 수 없습니다", "holds a ? or #, which no address of a server does"
+        )
+    try:
+        split = urlsplit(url)
+        host = split.hostname or ""
+        host.encode("idna")  # as it is looked up: labels of 1 to 63 letters
+    except ValueError:
+        host = ""
+    if not host.isprintable() or not host:
+        return Text("서버 이름이 맞지 않습니다", "names no server that could be looked up")
+    try:
+        is_port = split.port != 0
+    except ValueError:
+        is_port = False
+    return None if is_port else Text("포트는 1~65535여야 합니다", "needs a port from 1 to 65535")
 
 
 def read_database(value: str) -> str:
@@ -105,11 +128,11 @@ class ModelSettings(_Table):
     name: str | None = Field(None, description="what the engine calls it")
     aliases: tuple[str, ...] = ()
     mode: Literal["chat", "embedding", "rerank"] = "chat"
-    context: int | None = Field(None, ge=16, description="tokens per slot")
+    context: int | None = Field(None, ge=16, le=2**24, description="tokens per slot")
     parallel: int | None = Field(None, ge=1, le=4096, description="slots: answers at once")
     footprint: Size | None = Field(None, description="memory when loaded; default: the file's size")
     kv_type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"] = "f16"
-    gpu_layers: int = Field(-1, ge=-1, description="layers on the card; -1: all that fit")
+    gpu_layers: int = Field(-1, ge=-1, le=9999, description="layers on the card; -1: all that fit")
     flash_attention: Literal["auto", "on", "off"] = "auto"
     adapters: tuple[Adapter, ...] = ()
     pooling: Literal["mean", "cls", "last", "rank"] | None = None
@@ -119,7 +142,7 @@ class ModelSettings(_Table):
     passage_prefix: str | None = Field(None, description="before a passage that is embedded")
     template: Path | None = Field(None, description="a chat template instead of the file's own")
     projector: Path | None = Field(None, description="mmproj GGUF, for pictures")
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, le=4096)
 
 
 class EngineSettings(_Table):

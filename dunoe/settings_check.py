@@ -74,7 +74,7 @@ class _Check:
             )
         models = {name: self.model(name, one, settings) for name, one in settings.models.items()}
         engines = {name: self.engine(name, one) for name, one in settings.engines.items()}
-        token = self.secret("hub.token", settings.hub.token)
+        token = self.secret(("hub", "token"), settings.hub.token)
         hub = settings.hub.model_copy(update={"token": token})
         self.names(settings)
         folders = tuple(self.place(one) for one in settings.library.folders)
@@ -159,15 +159,15 @@ class _Check:
         return Path(abspath(whole))  # noqa: PTH100 - a link keeps the name that the person gave it
 
     def engine(self, name: str, engine: EngineSettings) -> EngineSettings:
-        at = f"engines.{name}"
+        at = ("engines", name)
         return engine.model_copy(
             update={
-                "auth_header": self.secret(f"{at}.auth_header", engine.auth_header),
-                "api_key": self.secret(f"{at}.api_key", engine.api_key),
+                "auth_header": self.secret((*at, "auth_header"), engine.auth_header),
+                "api_key": self.secret((*at, "api_key"), engine.api_key),
             }
         )
 
-    def secret(self, at: str, value: str | None) -> str | None:
+    def secret(self, at: tuple[str, ...], value: str | None) -> str | None:
         """`env:NAME` is that variable; one that is not set is no secret at all."""
         if value is None:
             return None
@@ -175,13 +175,20 @@ class _Check:
             name = value.removeprefix("env:")
             value = self.env.get(name, "")
             if not value.strip():
-                self.unset[at] = name
+                self.unset[".".join(at)] = name
         value = value.strip()
-        if not value.isprintable():  # no header may hold it, so every request would fail
+        if not (value.isprintable() and value.isascii()):  # no header may hold it
+            key = ".".join(at)
             raise self.file.wrong(
-                tuple(at.split(".")),
-                Text(f"'{at}'에 제어 문자가 있습니다", f"'{at}' holds control characters"),
-                Text("값을 한 줄로 다시 쓰세요.", "write its value anew, on one line."),
+                at,
+                Text(
+                    f"'{key}'에 한글이나 줄바꿈 등 쓸 수 없는 글자가 있습니다",
+                    f"'{key}' holds line breaks or letters that are not ASCII",
+                ),
+                Text(
+                    "받은 키를 그대로, 영문·숫자·기호로 한 줄에 쓰세요.",
+                    "write the key as you got it: ASCII letters, on one line.",
+                ),
             )
         return value or None
 

@@ -59,6 +59,25 @@ def refusal(tmp_path: Path, text: str, **environ: str) -> Misconfigured:
         ('[engines.box]\nkind = "ollama"', 1, "'engines.box.url': 꼭 필요한", "missing"),
         ('[engines.box]\nkind = "ollama"\nurl = "box:11434"', 3, "http://", "http://"),
         ('[engines.box]\nkind = "ollama"\nurl = "http://a b c"', 3, "http://", "http://"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://h:99999"', 3, "1~65535", "1 to 65535"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://h:0"', 3, "1~65535", "1 to 65535"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://a..b:1"', 3, "서버 이름", "names no server"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://서버..집:1"', 3, "서버 이름", "no server"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://[::1"', 3, "서버 이름", "names no server"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://:1"', 3, "서버 이름", "names no server"),
+        (f'[hub]\nurl = "http://{"a" * 64}.kr"', 2, "서버 이름", "names no server"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://h/?k=1"', 3, "?나 #", "? or #"),
+        ('[engines.b]\nkind = "ollama"\nurl = "http://h#f"', 3, "?나 #", "? or #"),
+        (
+            '[engines."a.b"]\nkind = "openai"\nurl = "http://서버.집:1"\napi_key = "한글키"',
+            4,
+            "'engines.a.b.api_key'에 한글",
+            "not ASCII",
+        ),
+        ("[hub]\ntoken = 'a\u00e9'", 2, "쓸 수 없는 글자", "not ASCII"),
+        ("[models.a]\ncontext = 99999999999999999999", 2, "16777216 이하", "16777216 or less"),
+        ("[models.a]\ngpu_layers = 99999999999999999999", 2, "9999 이하", "9999 or less"),
+        ("[models.a]\nthreads = 99999999999999999999", 2, "4096 이하", "4096 or less"),
         ('[hub]\nurl = "http://a b"', 2, "http://", "http://"),
         ('[engines."llama.cpp"]\nkind = "llama"\nurl = "http://x"', 1, "내장 엔진", "embedded"),
         ('[roles]\nchef = "a"', 2, "'roles.chef'", "must be one of"),
@@ -117,6 +136,10 @@ def test_a_file_that_is_not_there_and_one_that_is_not_text_are_refused(tmp_path:
     [
         ({"QDRANT_PORT": "six"}, "QDRANT_PORT: 'qdrant.port': must be a whole number"),
         ({"OLLAMA_BASE_URL": "box"}, "OLLAMA_BASE_URL: 'engines.ollama.url': must begin with"),
+        (
+            {"OLLAMA_BASE_URL": "http://x", "OLLAMA_AUTH_HEADER": "한글"},
+            "OLLAMA_AUTH_HEADER: 'engines.ollama.auth_header' holds",
+        ),
     ],
 )
 def test_a_bad_environment_name_is_called_by_its_name(
@@ -224,7 +247,7 @@ def test_a_secret_loses_its_line_end_and_holds_no_other(tmp_path: Path) -> None:
     settings = loaded(tmp_path, box, SECRET="Bearer x\n")
     assert settings.engines["box"].auth_header == "Bearer x"
     refused = refusal(tmp_path, box, SECRET="Bearer\nx")
-    assert "control characters" in refused.message.en and "Bearer" not in str(refused)
+    assert "line breaks" in refused.message.en and "Bearer" not in str(refused)
 
 
 def test_relative_files_are_relative_to_the_config(tmp_path: Path) -> None:

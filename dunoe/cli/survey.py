@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import anyio
 from anyio import to_thread
@@ -36,7 +37,7 @@ async def survey(settings: Settings) -> list[Finding]:
     """Every model, engine and open door; engines are asked whether they answer."""
     here = machine.look()
     found = [_model(name, one, settings, here) for name, one in settings.models.items()]
-    found += _hidden(settings)
+    found += _pulled(settings, here)
     found += await _engines(settings)
     found += [
         Finding(
@@ -68,6 +69,12 @@ def _model(name: str, one: ModelSettings, settings: Settings, here: Machine) -> 
     if one.file is None:
         said = f"{one.engine}: {one.name or name}"
         return Finding(what, True, Text(said, said))
+    return _file(what, one, settings, here)
+
+
+def _file(what: str, one: ModelSettings, settings: Settings, here: Machine) -> Finding:
+    """A model of ours: can it be read, does it fit?"""
+    assert one.file is not None
     try:
         header, *_ = [read_whole(part) for part in parts_of(one.file)]
     except BadModelFile as problem:
@@ -96,26 +103,33 @@ def _model(name: str, one: ModelSettings, settings: Settings, here: Machine) -> 
     return Finding(what, True, Text(said, said))
 
 
-def _hidden(settings: Settings) -> list[Finding]:
-    """Pulled models that nobody can ask for, since the settings call another one so."""
+def _pulled(settings: Settings, here: Machine) -> list[Finding]:
+    """Every pulled file that is not a model of the settings anyway."""
     owners = {alias: name for name, one in settings.models.items() for alias in one.aliases}
     owners |= {name: name for name in settings.models}
-    hidden = [
-        (pulled.path, owners[pulled.name])
-        for pulled in Shelf(settings.models_folder).models()
-        if pulled.name in owners and pulled.path != settings.models[owners[pulled.name]].file
+    shelf, found = Shelf(settings.models_folder), []
+    for pulled in shelf.models():
+        owner = owners.get(pulled.name)
+        if owner is None:
+            found.append(_file(str(pulled.path), ModelSettings(file=pulled.path), settings, here))
+        elif pulled.path != settings.models[owner].file:
+            found.append(_hidden(pulled.path, owner))
+    return found + [
+        Finding(str(shelf.folder / name), False, problem.message)
+        for name, problem in shelf.broken().items()
     ]
-    return [
-        Finding(
-            str(path),
-            False,
-            Text(
-                f"이 이름은 설정의 [models.{name}]을 가리켜, 받은 파일은 쓰이지 않습니다. 파일 이름을 바꾸세요",
-                f"its name means [models.{name}] of the settings, so the file is not used: rename it",
-            ),
-        )
-        for path, name in hidden
-    ]
+
+
+def _hidden(path: Path, owner: str) -> Finding:
+    """A pulled model that nobody can ask for, since the settings call another one so."""
+    return Finding(
+        str(path),
+        False,
+        Text(
+            f"이 이름은 설정의 [models.{owner}]을 가리켜, 받은 파일은 쓰이지 않습니다. 파일 이름을 바꾸세요",
+            f"its name means [models.{owner}] of the settings, so the file is not used: rename it",
+        ),
+    )
 
 
 async def _engines(settings: Settings) -> list[Finding]:

@@ -105,6 +105,20 @@ async def test_engines_are_asked_whether_they_answer(
     assert "NOT_SET" in found["engines.gone.api_key"][1]
 
 
+def test_pulled_models_are_models(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "free.gguf").hardlink_to(tiny_chat)
+    done = typed("config", "check", "--json")
+    assert (done.code, list(findings(done))) == (0, [str(home / "models" / "free.gguf")])
+    (home / "models" / "half.gguf").write_bytes(b"GGUF")
+    (tmp_path / "dunoe.toml").write_text("[card]\nvram = 1000\n")
+    found = findings(typed("config", "check", "--json"))
+    assert "메모리보다 큽니다" in found[str(home / "models" / "free.gguf")][1]
+    assert not found[str(home / "models" / "half")][0]
+
+
 def test_an_open_door_and_an_empty_house_are_pointed_out(
     typed: Callable[..., Said], tmp_path: Path
 ) -> None:

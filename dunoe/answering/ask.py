@@ -10,15 +10,25 @@ from dunoe.answering.counting import Counter, Counts
 from dunoe.answering.followup import hops, rewritten, together
 from dunoe.answering.pack import Candidate, Packed, pack
 from dunoe.answering.prompts import Prompts, Turn
-from dunoe.answering.question import Cited, Dropped, Ended, Event, Found, Piece, Question, Thought
-from dunoe.answering.quoting import quote
+from dunoe.answering.question import (
+    Cited,
+    Dropped,
+    Ended,
+    Event,
+    Found,
+    Piece,
+    Question,
+    Silent,
+    Thought,
+)
+from dunoe.answering.quoting import in_two_lines, quote
 from dunoe.answering.reader import Finding, Reader
 from dunoe.answering.refusal import is_relevant
 from dunoe.answering.source import Source
 from dunoe.engines import events
 from dunoe.engines.engine import Engine
 from dunoe.engines.request import Generation, Json
-from dunoe.errors import Text, TooLong
+from dunoe.errors import EngineFailed, EngineTimeout, Problem, Text, TooLong, Unavailable
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.policy import policy_of
 
@@ -44,12 +54,18 @@ class _Draft:
     searched: str
     finding: Finding | None = None
     sources: list[Source] = field(default_factory=list)
+    are_told: bool = False  # the sources have gone out: their numbers stand
     dropped: list[Dropped] = field(default_factory=list)
     room: int = 0  # tokens of the answer
     written: list[str] = field(default_factory=list)
     usage: events.Usage | None = None
     finish: str = "stop"
     warnings: list[Text] = field(default_factory=list)
+
+    def found(self) -> Found:
+        """The sources, on their way out."""
+        self.are_told = True
+        return Found(self.sources)
 
     def say(self, text: str) -> Piece:
         """Text that goes out, remembered."""
@@ -90,31 +106,47 @@ class Answerer:
         self._counts, self._reading = counts, reading
 
     async def answer(
-        self, question: Question, turns: Sequence[Turn], model: Model | None, command: str
+        self, question: Question, turns: Sequence[Turn], model: Model | Problem
     ) -> AsyncGenerator[Event, None]:
         """The events of one answer. Close the generator and the model stops at once.
 
-        turns: of the conversation so far, oldest first. model: None where there is none; command is then what
-        brings one. Raises TooLong when not even the question fits, and whatever search and engine raise.
+        turns: of the conversation so far, oldest first. model: or why there is none. Where its engine fails before
+        it has written anything, the passages are quoted instead. Raises TooLong when not even the question fits,
+        whatever search raises, and what the engine raises later, or where no passages are wanted.
         """
         prompts = Prompts(question.language, question.role or "search")
         past = [Turn(turn.question, _MARKER.sub("", turn.answer)) for turn in turns]
         draft = _Draft(question, prompts, past, question.text)
+        why = model
+        if not isinstance(why, Problem):
+            try:
+                async with aclosing(self._by(why, draft)) as written:
+                    async for event in written:
+                        yield event
+                return
+            except (EngineFailed, EngineTimeout, Unavailable) as problem:
+                if draft.written or not question.uses_documents:
+                    raise
+                why = problem
+        if question.uses_documents and draft.finding is None:
+            draft.finding = await self._search(draft, None, None)
+        async with aclosing(self._without_model(draft, why)) as written:
+            async for event in written:
+                yield event
+
+    async def _by(self, model: Model, draft: _Draft) -> AsyncGenerator[Event, None]:
+        """The answer that a model writes, or a refusal before it is asked."""
+        question = draft.question
         async with AsyncExitStack() as stack:
             engine: Engine | None = None
-            if model is not None and (past or question.use_multihop or not question.uses_documents):
+            if draft.turns or question.use_multihop or not question.uses_documents:
                 engine = await stack.enter_async_context(self._slot(model))
             if question.uses_documents:
                 draft.finding = await self._search(draft, engine, model)
-                async for event in self._without_model(draft, draft.finding, model, command):
-                    yield event
-                    if isinstance(event, Ended):
-                        return
-            if model is None:
-                yield Found([])
-                yield draft.say(prompts.say("no_model", command))
-                yield draft.ended(None)
-                return
+                if not _has_relevant(draft.finding):
+                    for event in await _refused(draft, draft.finding):
+                        yield event
+                    return
             if engine is None:
                 engine = await stack.enter_async_context(self._slot(model))
             async with aclosing(self._with_model(draft, engine, model)) as written:
@@ -135,26 +167,26 @@ class Answerer:
             texts += await hops(engine, model, draft.prompts, draft.searched)
         return await self._reader.find(question, texts)
 
-    async def _without_model(
-        self, draft: _Draft, finding: Finding, model: Model | None, command: str
-    ) -> AsyncGenerator[Event, None]:
-        """The whole answer where no model is asked: nothing relevant, or no model. Else nothing."""
-        is_refusal = not finding.candidates or not is_relevant(finding.features)
-        if not is_refusal and model is not None:
+    async def _without_model(self, draft: _Draft, why: Problem) -> AsyncGenerator[Event, None]:
+        """What can be said where no model answers: the best passages, or why that is."""
+        finding, checker = draft.finding, None
+        if finding is not None and not _has_relevant(finding):
+            for event in await _refused(draft, finding):
+                yield event
             return
-        packed = await _packed(finding.candidates)
-        draft.sources = packed.sources[:NEAREST] if is_refusal else packed.sources
-        yield Found(draft.sources)
-        say = draft.prompts.say
-        if finding.is_empty:
-            yield draft.say(say("empty"))
-        elif is_refusal:
-            files = dict.fromkeys(source.file for source in draft.sources)
-            nearest = say("nearest", ", ".join(files)) if files else ""
-            yield draft.say(f"{say('refused')} {nearest}".rstrip())
-        else:
-            yield draft.say(quote(draft.prompts, draft.sources, command))
-        yield draft.ended(None, is_refusal=is_refusal)
+        if finding is not None and not draft.are_told:
+            draft.sources = (await _packed(finding.candidates)).sources
+        if not draft.are_told:
+            yield draft.found()
+        yield Silent(why)
+        if finding is not None:
+            checker = Checker(draft.sources)
+            text = quote(draft.prompts, draft.sources, checker)
+            for citation in checker.citations:
+                yield Cited(citation)
+            yield draft.say(text)
+        yield draft.say(in_two_lines(why, draft.question.language))
+        yield draft.ended(None, checker)
 
     async def _with_model(
         self, draft: _Draft, engine: Engine, model: Model
@@ -162,7 +194,7 @@ class Answerer:
         counter = Counter(engine, model, self._counts)
         messages = await self._fitted(draft, counter, engine, model)
         checker = Checker(draft.sources)
-        yield Found(draft.sources)
+        yield draft.found()
         async with aclosing(engine.generate(model, self._asked(draft, model, messages))) as batches:
             async for batch in batches:
                 self._heard(batch)
@@ -244,6 +276,25 @@ async def _recent(turns: Sequence[Turn], counter: Counter, room: int) -> list[Tu
             break
         kept.insert(0, turn)
     return kept
+
+
+def _has_relevant(finding: Finding) -> bool:
+    return bool(finding.candidates) and is_relevant(finding.features)
+
+
+async def _refused(draft: _Draft, finding: Finding) -> list[Event]:
+    """The answer to what no document speaks of, with the nearest of them."""
+    sources = (await _packed(finding.candidates)).sources
+    documents = {source.document: source for source in reversed(sources)}
+    nearest = sorted(documents.values(), key=lambda source: source.number)[:NEAREST]
+    draft.sources = [replace(one, number=n) for n, one in enumerate(nearest, 1)]
+    say = draft.prompts.say
+    if finding.is_empty:
+        text = say("empty")
+    else:
+        files = ", ".join(source.file for source in draft.sources)
+        text = f"{say('refused')} {say('nearest', files) if files else ''}".rstrip()
+    return [draft.found(), draft.say(text), draft.ended(None, is_refusal=True)]
 
 
 async def _packed(candidates: Sequence[Candidate]) -> Packed:

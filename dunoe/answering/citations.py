@@ -96,11 +96,12 @@ class Checker:
         numbers = [int(one) for one in found[1].split(",")] if found else []
         claim = _last_sentence(self._claim) or self._cited
         self._cited, self._claim = claim, ""
-        kept = [number for number in dict.fromkeys(numbers) if self._check(number, claim)]
+        kept = [number for number in dict.fromkeys(numbers) if self.check(number, claim)]
         self.removed += len(numbers) - len(kept)
         return spaces + "".join(f"[{number}]" for number in kept) if kept else ""
 
-    def _check(self, number: int, claim: str) -> bool:
+    def check(self, number: int, claim: str) -> bool:
+        """Note that this source says so; False where it does not."""
         if number not in self._sources:
             return False
         if not self._contents:  # read late: an answer without markers costs nothing

@@ -7,7 +7,7 @@ from dunoe.answering.citations import Citation
 from dunoe.answering.pack import Candidate
 from dunoe.answering.source import Source
 from dunoe.engines.events import Usage
-from dunoe.errors import Language, Text
+from dunoe.errors import Language, Problem, Text
 from dunoe.library.index.point import Filter
 
 SearchMode = Literal["lexical", "semantic", "hybrid"]
@@ -39,6 +39,13 @@ class Found:
     """The sources that the answer may cite, or, of a refusal, the nearest. The first event of every answer."""
 
     sources: list[Source]
+
+
+@dataclass(slots=True)
+class Silent:
+    """No model answers, and why: what follows are the passages themselves."""
+
+    why: Problem
 
 
 @dataclass(slots=True)
@@ -98,4 +105,4 @@ class Ended:
     warnings: tuple[Text, ...] = ()
 
 
-Event = Found | Piece | Thought | Cited | Ended
+Event = Found | Silent | Piece | Thought | Cited | Ended

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from dunoe.answering.citations import Checker
 from dunoe.answering.prompts import Prompts, where
 from dunoe.answering.source import Source
+from dunoe.errors import Language, Problem
 
 QUOTED = 3  # sources
 _HIDDEN = re.compile(
@@ -14,8 +16,8 @@ _HIDDEN = re.compile(
 LENGTH = 400  # letters of each
 
 
-def quote(prompts: Prompts, sources: Sequence[Source], command: str) -> str:
-    """What was found, word for word, and the command that brings a model."""
+def quote(prompts: Prompts, sources: Sequence[Source], checker: Checker) -> str:
+    """What was found, word for word; the checker gets the citations."""
     pieces = [prompts.say("quoted")]
     for source in sources[:QUOTED]:
         best = source.best
@@ -24,10 +26,16 @@ def quote(prompts: Prompts, sources: Sequence[Source], command: str) -> str:
             for step in (source.file.rsplit("/", 1)[-1], *best.headings, where(best.place))
             if step
         )
-        lines = "\n".join(f"> {line}" for line in shortened(visible(best.text).strip()).split("\n"))
-        pieces.append(f"**{head}**\n{lines} [{source.number}]")
-    pieces.append(prompts.say("no_model", command))
-    return "\n\n".join(pieces)
+        text = shortened(visible(best.text).strip())
+        marker = f" [{source.number}]" if checker.check(source.number, text) else ""
+        lines = "\n".join(f"> {line}" for line in text.split("\n"))
+        pieces.append(f"**{head}**{marker}\n\n{lines}")
+    return "\n\n".join(pieces) + "\n\n"
+
+
+def in_two_lines(problem: Problem, language: Language) -> str:
+    """What is wrong, and what to do."""
+    return f"{problem.message.in_(language)}\n{problem.hint.in_(language)}".strip()
 
 
 def visible(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import orjson
 
 from dunoe.answering.citations import Citation
-from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Thought
+from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Silent, Thought
 from dunoe.answering.quoting import shortened, visible
 from dunoe.answering.reader import file_of, place_of
 from dunoe.answering.source import Source
@@ -168,17 +168,16 @@ def _moment(document: DocumentRow) -> str:
 
 
 class AskReply:
-    """One answer, gathered or streamed."""
+    """One answer, gathered or streamed. models: what could be asked."""
 
     media_type = "text/event-stream"
     ping = b": ping\n\n"
 
-    def __init__(self, language: Language, session: str) -> None:
-        self._language, self._session = language, session
+    def __init__(self, language: Language, session: str, models: Sequence[str]) -> None:
+        self._language, self._session, self._models = language, session, list(models)
         self.sources: list[Source] = []
         self.ended: Ended | None = None
-        self.problem: Problem | None = None  # why no model wrote this
-        self.has_text = False
+        self.feedback: Json | None = None  # why no model wrote this
         self.turn: int | None = None  # where it is kept
 
     def piece(self, event: Event) -> bytes:
@@ -187,8 +186,10 @@ class AskReply:
             case Found():
                 self.sources = event.sources
                 return _event("sources", [source_json(one) for one in event.sources])
+            case Silent():
+                self.feedback = self._feedback(event.why)
+                return _event("ollama_feedback", self.feedback)
             case Piece():
-                self.has_text = True
                 return _event("chunk", event.text)
             case Thought():
                 return _event("thought", event.text)
@@ -219,7 +220,7 @@ class AskReply:
         return {
             "model_used": ended.model,
             "error": self._error(ended),
-            "ollama_feedback": None,
+            "ollama_feedback": self.feedback,
             "session_id": self._session,
             "conversation_id": self.turn,
             "citations": [citation_json(one, self.sources) for one in ended.citations],
@@ -241,11 +242,19 @@ class AskReply:
             "warnings": [one.in_(self._language) for one in ended.warnings],
         }
 
+    def _feedback(self, why: Problem) -> Json:
+        """By the name and in the form of the contract; `detail` says what to do."""
+        return {
+            "available": False,
+            "message": why.message.in_(self._language),
+            "detail": why.hint.in_(self._language),
+            "models": self._models,
+        }
+
     def _error(self, ended: Ended) -> str | None:
         """Two lines for the person: why no model answered, or why there is no text."""
-        if self.problem is not None:
-            said = problems.body(self.problem, "ask", self._language)["error"]
-            return str(said)
+        if self.feedback is not None:
+            return f"{self.feedback['message']}\n{self.feedback['detail']}".strip()
         if ended.answer.strip():
             return None
         return "\n".join(one.in_(self._language) for one in ended.warnings) or None

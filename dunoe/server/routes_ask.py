@@ -9,9 +9,9 @@ from anyio.to_thread import run_sync
 
 from dunoe.answering.ask import Answerer
 from dunoe.answering.prompts import Turn
-from dunoe.answering.question import Ended, Event, Found, Question
+from dunoe.answering.question import Ended, Event, Question
 from dunoe.answering.reader import Reader
-from dunoe.errors import EngineFailed, EngineTimeout, NotFound, Unavailable
+from dunoe.errors import NotFound, Problem, Unavailable
 from dunoe.portfolio.model import Model
 from dunoe.server.ask_reply import AskReply, citation_json, source_json
 from dunoe.server.ask_request import AskBody, decode
@@ -28,7 +28,7 @@ ROLE = "search"  # who answers where the caller names nobody and the settings ha
 async def ask(asked: Asked) -> None:
     """POST /api/ask."""
     question, reply = await _begun(asked)
-    async with aclosing(_answer(asked, question, reply)) as events:
+    async with aclosing(_answer(asked, question)) as events:
         async for event in events:
             reply.piece(event)
     await _keep(asked, question, reply)
@@ -39,7 +39,7 @@ async def ask_stream(asked: Asked) -> None:
     """POST /api/ask/stream."""
     question, reply = await _begun(asked)
     keep_alive(asked, reply)
-    async with aclosing(_answer(asked, question, reply)) as events:
+    async with aclosing(_answer(asked, question)) as events:
         async for event in events:
             if isinstance(event, Ended):
                 reply.ended = event
@@ -52,39 +52,28 @@ async def ask_stream(asked: Asked) -> None:
 
 async def _begun(asked: Asked) -> tuple[Question, AskReply]:
     body: AskBody = asked.body
-    language = language_of(asked.brain, asked.call)
-    question = decode(body, await filter_of(asked.brain, body.filters), language)
-    return question, AskReply(question.language, question.session or f"session_{uuid4().hex}")
+    brain = asked.brain
+    question = decode(body, await filter_of(brain, body.filters), language_of(brain, asked.call))
+    models = [one.name for one in brain.models_for(asked.call.key) if one.settings.mode == "chat"]
+    session = question.session or f"session_{uuid4().hex}"
+    return question, AskReply(question.language, session, models)
 
 
-async def _answer(asked: Asked, question: Question, reply: AskReply) -> AsyncGenerator[Event, None]:
-    """The events; where the model's engine fails before it has written anything, the passages are quoted instead."""
+async def _answer(asked: Asked, question: Question) -> AsyncGenerator[Event, None]:
+    """The events."""
     brain = asked.brain
     turns = await _turns(asked, question)
-    model, command = (
-        await _model(asked, question),
-        f"dunoe models pull {brain.catalogue.first_model}",
-    )
+    model = await _model(asked, question)
     reader = Reader(brain.search, brain.store.documents)
-    heard = (lambda _: None) if model is None else ear(asked, model)
+    heard = (lambda _: None) if isinstance(model, Problem) else ear(asked, model)
     answerer = Answerer(reader, partial(slot, asked), heard, brain.counts, brain.reading_tokens)
-    try:
-        async with aclosing(answerer.answer(question, turns, model, command)) as events:
-            async for event in events:
-                yield event
-        return
-    except (EngineFailed, EngineTimeout, Unavailable) as problem:
-        if not question.uses_documents or reply.has_text:
-            raise
-        reply.problem = problem
-    async with aclosing(answerer.answer(question, turns, None, command)) as events:
+    async with aclosing(answerer.answer(question, turns, model)) as events:
         async for event in events:
-            if not (isinstance(event, Found) and reply.sources):
-                yield event
+            yield event
 
 
-async def _model(asked: Asked, question: Question) -> Model | None:
-    """Who answers: the role that was asked for, the `search` role, or the default; None where there is no model."""
+async def _model(asked: Asked, question: Question) -> Model | Problem:
+    """Who answers: the role that was asked for, the `search` role, or the default; or why there is no model."""
     catalogue = asked.brain.catalogue
     name = question.role or (ROLE if catalogue.has(ROLE) else None)
     try:
@@ -92,10 +81,11 @@ async def _model(asked: Asked, question: Question) -> Model | None:
     except Unavailable as problem:
         if problem.code != NO_MODEL:
             raise
-    except NotFound:
+        return problem
+    except NotFound as problem:
         if name is not None:
             raise
-    return None
+        return problem
 
 
 async def _turns(asked: Asked, question: Question) -> list[Turn]:

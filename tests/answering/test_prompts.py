@@ -47,7 +47,7 @@ def test_a_document_cannot_close_the_fence_around_the_documents() -> None:
 @pytest.mark.parametrize("language", get_args(Language))
 def test_both_languages_say_everything(language: Language) -> None:
     said = Prompts(language, "search")
-    for name in ("refused", "nearest", "empty", "quoted", "no_model"):
+    for name in ("refused", "nearest", "empty", "quoted"):
         assert said.say(name, "words")
     assert said.rewrite(TURNS, "그건?")[0]["content"].count("처음") == 2
     assert said.plain(PLAIN, [], "안녕")[0]["role"] == "system"

@@ -1,6 +1,7 @@
 """A question to one's own documents: cited, refused, quoted, streamed, left; as an existing web client asks it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import orjson
 import pytest
@@ -171,6 +172,50 @@ async def test_a_model_that_fails_leaves_the_quoted_passages(
     assert answer["model_used"] is None
     assert "가비지 컬렉터 없이" in answer["answer"]
     assert "out of memory" in answer["error"]
+    assert answer["answer"].endswith(answer["error"])
+    assert "dunoe models pull" not in answer["answer"]
+    feedback = answer["ollama_feedback"]
+    assert f"{feedback['message']}\n{feedback['detail']}".strip() == answer["error"]
+    assert (feedback["available"], feedback["models"]) == (False, ["tiny"])
+
+
+async def test_a_stream_tells_that_the_model_failed_before_it_quotes(
+    house: Served, fake: FakeEngine
+) -> None:
+    fake.plan(Turn(fault="status", status=500, error="out of memory"))
+    body = orjson.dumps({"question": "소유권이란 무엇인가요?"})
+    told = events((await call(house, "POST", "/api/ask/stream", body)).body)
+    kinds = list(dict.fromkeys(one["type"] for one in told))
+    assert kinds == ["sources", "ollama_feedback", "citation", "chunk", "done"]
+    assert told[-1]["ollama_feedback"] == told[1]["content"]
+    cited = [one["content"]["number"] for one in told if one["type"] == "citation"]
+    numbers = {one["number"]: one["file"] for one in told[0]["content"]}
+    text = "".join(one["content"] for one in told if one["type"] == "chunk")
+    assert cited
+    assert all(f"**{numbers[n].removeprefix('notes/')} > " in text for n in cited)
+    assert all(f"** [{n}]" in text for n in cited)
+    assert [one["number"] for one in told[-1]["citations"]] == cited
+
+
+async def test_without_any_model_the_reply_says_how_to_get_one(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "상태.md").write_text(STATE, "utf-8")
+    async with served(
+        tmp_path, '[library]\nfolders = ["notes"]\nwatch = false\nworkers = 1\n'
+    ) as house:
+        await house.brain.library.sync()
+        quoted = await asked(house, question="상태는 무엇으로 만드나요?")
+        alone = await asked(house, question="안녕?", context_enabled=False)
+    (citation,) = quoted["citations"]
+    assert (citation["file"], citation["heading"]) == ("notes/상태.md", ["상태"])
+    assert citation["share"] == 1.0
+    for answer in (quoted, alone):
+        assert "dunoe models pull" in answer["ollama_feedback"]["detail"]
+        assert answer["answer"].endswith(answer["error"])
+        assert answer["error"].count("\n") == 1
+        assert answer["ollama_feedback"]["models"] == []
+        assert answer["is_refusal"] is False
+    assert alone["answer"] == alone["error"]
 
 
 async def test_a_follow_up_is_searched_as_a_question_of_its_own(

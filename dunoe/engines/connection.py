@@ -14,8 +14,9 @@ from urllib.parse import quote, unquote, urlsplit
 import httptools
 
 IDLE_S = 4.0  # llama.cpp closes what was idle for 5 s; two at once would outlast our second try
-STALE_S = 1.0  # a connection that was closed while idle fails sooner than this
-HEAD_LIMIT = 256 * 2**10  # bytes of an answer's headers
+STALE_S = 0.3  # a connection that was closed while idle fails sooner than this
+CLOSE_S = 1.0  # for connections to be gone
+HEAD_LIMIT = 256 * 2**10  # bytes of headers, trailers or chunk marks without any body
 BUFFER = 2**20  # bytes that wait for their reader; then the server has to wait
 
 
@@ -50,21 +51,23 @@ class Connections:
         self._tls: ssl.SSLContext | None = None
         self._connect_s = connect_s
         self._path = quote(split.path, safe="/%:@!$&'()*+,;=~")
-        self._headers = _head(
-            split.netloc.rpartition("@")[2], headers, split.username, split.password
-        )
+        place = f"[{self._host}]" if ":" in self._host else _ascii(self._host)
+        if split.port is not None:
+            place += f":{split.port}"
+        self._headers = _head(place, headers, split.username, split.password)
         self._heads: dict[tuple[str, str], bytes] = {}
         self._idle: deque[tuple[float, _Connection]] = (
             deque()
         )  # since when; the newest on the right
         self._sweeping: asyncio.TimerHandle | None = None
         self._all: set[_Connection] = set()
+        self._is_closed = False
 
     async def ask(self, method: str, path: str, body: bytes | None) -> "Answer":
         """Send, and return once the answer's headers are there. Raises Failed.
 
-        A connection that the server closed while it was idle is replaced: nobody has read the question. One that
-        breaks later may have been worked on, so it is not asked twice.
+        A connection that the server closed while it was idle is replaced: it breaks at once, and without a byte of
+        an answer. One that breaks later may have been worked on, so it is not asked twice.
         """
         loop = asyncio.get_running_loop()
         if (kept := self._take(loop.time())) is None:
@@ -72,15 +75,14 @@ class Connections:
         started = loop.time()
         try:
             return await kept.ask(self._packed(method, path, body))
-        except NotHttp:
-            raise
         except Failed:
-            if loop.time() - started > STALE_S:
+            if kept.was_heard or loop.time() - started > STALE_S:
                 raise
         return await (await self._connected(loop)).ask(self._packed(method, path, body))
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, for good."""
+        self._is_closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
@@ -88,12 +90,12 @@ class Connections:
         for one in self._all:
             one.abort()
         if self._all:
-            await asyncio.wait([one.lost for one in self._all])
+            await asyncio.wait([one.lost for one in self._all], timeout=CLOSE_S)
 
     def _take(self, now: float) -> "_Connection | None":
         while self._idle:
             since, one = self._idle.pop()
-            if now - since < IDLE_S and not one.transport.is_closing():
+            if now - since < IDLE_S and one.is_open:
                 return one
             one.abort()
         return None
@@ -101,15 +103,23 @@ class Connections:
     async def _connected(self, loop: asyncio.AbstractEventLoop) -> "_Connection":
         if self._is_tls and self._tls is None:
             self._tls = ssl.create_default_context()
+        made = _Connection(self, loop)
         try:
             async with asyncio.timeout(self._connect_s):
-                _, made = await loop.create_connection(
-                    lambda: _Connection(self, loop), self._host, self._port, ssl=self._tls
-                )
+                await loop.create_connection(lambda: made, self._host, self._port, ssl=self._tls)
         except TimeoutError as exc:
+            made.abort()
             raise ConnectTooSlow from exc
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:  # a name that is none fails in its encoding
             raise Unreachable(str(exc)) from exc
+        except asyncio.CancelledError:  # uvloop leaves what it has connected by then
+            made.abort()
+            raise
+        if self._is_closed:
+            made.abort()
+            raise Failed("closed")
+        if not made.lost.done():
+            self._all.add(made)
         return made
 
     def _packed(self, method: str, path: str, body: bytes | None) -> bytes:
@@ -120,10 +130,6 @@ class Connections:
         if body is None:
             return head + b"\r\n"
         return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
-
-    def began(self, one: "_Connection") -> None:
-        """For connections: there is one more."""
-        self._all.add(one)
 
     def ended(self, one: "_Connection") -> None:
         """For connections: this one is no more."""
@@ -148,26 +154,34 @@ class Connections:
 class _Connection(asyncio.Protocol):
     """One connection, with one answer on it at a time."""
 
-    transport: asyncio.Transport
+    transport: asyncio.Transport | None = None
 
     def __init__(self, home: Connections, loop: asyncio.AbstractEventLoop) -> None:
         self._home, self._loop = home, loop
         self._answer: Answer | None = None
         self._parser: httptools.HttpResponseParser | None = None
+        self._quiet = 0  # bytes that brought no body
+        self.was_heard = False  # there were bytes of the last answer
         self.lost: asyncio.Future[None] = loop.create_future()
+
+    @property
+    def is_open(self) -> bool:
+        """It can be asked."""
+        return self.transport is not None and not self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # create_connection makes a Transport
-        self._home.began(self)
 
     async def ask(self, question: bytes) -> "Answer":
         """Send a question; the answer once its headers are there. Left early, the connection is gone."""
         answer = self._answer = Answer(self, self._loop)
         self._parser = httptools.HttpResponseParser(answer)
-        self.transport.write(question)
+        self._quiet, self.was_heard = 0, False
+        if self.transport is not None:
+            self.transport.write(question)
         try:
             await answer.begun
-        except BaseException:
+        except BaseException:  # left early: the answer to come is nobody's
             self.abort()
             raise
         return answer
@@ -176,8 +190,12 @@ class _Connection(asyncio.Protocol):
         if (parser := self._parser) is None:  # nobody asked
             self.abort()
             return
+        self.was_heard = True
+        self._quiet += len(data)
         try:
             parser.feed_data(data)
+            if self._quiet > HEAD_LIMIT:
+                raise NotHttp("headers without an end")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, Failed) as exc:
             self._fail(NotHttp(str(exc) or type(exc).__name__))
             self.abort()
@@ -200,19 +218,33 @@ class _Connection(asyncio.Protocol):
             return
         is_kept = not answer.ends_with_connection and parser.should_keep_alive()
         self._answer = self._parser = None
-        if is_kept and not self.transport.is_closing():
+        if (transport := self.transport) is None:
+            return
+        if is_kept and not transport.is_closing() and not transport.get_write_buffer_size():
             self._home.keep(self, self._loop)
         else:
-            self.transport.close()
+            transport.close()
 
     def status(self) -> int:
         """For the answer: its status."""
         assert self._parser is not None
         return self._parser.get_status_code()
 
+    def flowed(self) -> None:
+        """For the answer: some of its body came."""
+        self._quiet = 0
+
+    def pause(self, *, is_paused: bool) -> None:
+        """For the answer: take no more for now, or go on."""
+        if self.transport is not None and is_paused:
+            self.transport.pause_reading()
+        elif self.transport is not None:
+            self.transport.resume_reading()
+
     def abort(self) -> None:
         """Hang up at once."""
-        self.transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def _fail(self, why: Failed) -> None:
         answer, self._answer, self._parser = self._answer, None, None
@@ -229,7 +261,6 @@ class Answer:
         self.ends_with_connection = False
         self._connection, self._loop = connection, loop
         self._headers: dict[bytes, bytes] = {}
-        self._head = 0
         self._pieces: list[bytes] = []
         self._size = 0
         self._is_whole = self._is_paused = False
@@ -256,7 +287,7 @@ class Answer:
         self._size = 0
         if self._is_paused:
             self._is_paused = False
-            self._connection.transport.resume_reading()
+            self._connection.pause(is_paused=False)
         return data
 
     async def read(self, limit: int | None = None) -> bytes:
@@ -280,9 +311,6 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """For the parser."""
-        self._head += len(name) + len(value)
-        if self._head > HEAD_LIMIT:
-            raise NotHttp("endless headers")
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
@@ -290,18 +318,20 @@ class Answer:
         self.status = self._connection.status()
         if self.status < 200:  # only the next one is the answer
             return
-        has_end = b"content-length" in self._headers or b"transfer-encoding" in self._headers
+        coding = self._headers.get(b"transfer-encoding", b"").lower()
+        has_end = b"content-length" in self._headers or coding.endswith(b"chunked")
         self.ends_with_connection = not has_end and self.status not in (204, 304)
         if not self.begun.done():
             self.begun.set_result(None)
 
     def on_body(self, data: bytes) -> None:
         """For the parser."""
+        self._connection.flowed()
         self._pieces.append(data)
         self._size += len(data)
         if self._size > BUFFER and not self._is_paused:
             self._is_paused = True
-            self._connection.transport.pause_reading()
+            self._connection.pause(is_paused=True)
         self._wake()
 
     def on_message_complete(self) -> None:
@@ -312,7 +342,7 @@ class Answer:
         self._is_whole = True
         if self._is_paused:  # an idle connection must hear that the server closes it
             self._is_paused = False
-            self._connection.transport.resume_reading()
+            self._connection.pause(is_paused=False)
         self._connection.complete(self)
         self._wake()
 
@@ -328,9 +358,16 @@ class Answer:
             self._reader.set_result(None)
 
 
+def _ascii(host: str) -> str:
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return quote(host)  # there is no such name; connecting will say so
+
+
 def _head(host: str, headers: Mapping[str, str], user: str | None, password: str | None) -> bytes:
     """The lines that every question begins with."""
-    lines = {"Host": host if host.isascii() else host.encode("idna").decode("ascii"), **headers}
+    lines = {"Host": host, **headers}
     if user is not None and "Authorization" not in lines:
         pair = f"{unquote(user)}:{unquote(password or '')}".encode()
         lines["Authorization"] = f"Basic {b64encode(pair).decode('ascii')}"

@@ -26,6 +26,12 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The server runs on uvloop, which differs where connections are made and lost."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 class Server:
     """A server of one's own making. connections: how many there were; questions: what each read brought."""
 
@@ -33,6 +39,13 @@ class Server:
         self.connections = 0
         self.questions: list[bytes] = []
         self.port = 0
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def hang_up(self) -> None:
+        """Close the last connection, once what was written is out."""
+        assert self.writer is not None
+        await self.writer.drain()
+        self.writer.close()
 
     async def question(self, reader: asyncio.StreamReader) -> bytes:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -51,6 +64,7 @@ async def talking(
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
+        server.writer = writer
         try:
             while left:
                 await server.question(reader)
@@ -106,6 +120,18 @@ async def test_a_connection_that_went_stale_is_replaced() -> None:
         assert server.connections == 2
 
 
+async def test_a_question_whose_answer_had_begun_is_not_asked_twice() -> None:
+    async with talking(WHOLE, b"HTTP/1.1 200 OK\r\nContent-Le", None, WHOLE) as (server, ours):
+        assert await asked(ours) == (200, b"hi")
+        with pytest.raises(Failed):
+            asking = asyncio.create_task(asked(ours))
+            while len(server.questions) < 2:
+                await anyio.lowlevel.checkpoint()
+            await server.hang_up()
+            await asking
+        assert len(server.questions) == 2
+
+
 async def test_what_broke_on_a_new_connection_is_not_asked_twice() -> None:
     async with talking(None, WHOLE) as (server, ours):
         with pytest.raises(Failed):
@@ -137,11 +163,12 @@ async def test_idle_connections_are_closed_after_a_while(monkeypatch: pytest.Mon
     [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhi",
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
         b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + WHOLE,
         WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
     ],
-    ids=["chunked", "until the end", "1.0", "a hint first", "closing"],
+    ids=["chunked", "until the end", "no coding", "1.0", "a hint first", "closing"],
 )
 async def test_an_answer_may_come_in_many_shapes(sent: bytes) -> None:
     async with talking(sent, WHOLE, hangs_up=True) as (_, ours):
@@ -192,9 +219,11 @@ async def test_half_an_answer_is_none(sent: bytes) -> None:
     [
         b"SSH-2.0-OpenSSH_9.9\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %b\r\n" % (n, b"a" * 999) for n in range(300)),
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000,
+        b"HTTP/1.1 103 Early Hints\r\nX: a\r\n\r\n" * 10_000,
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhello",
     ],
-    ids=["another protocol", "endless headers", "a switch"],
+    ids=["another protocol", "endless headers", "an endless header", "endless hints", "a switch"],
 )
 async def test_what_is_no_http_is_said_to_be_none(sent: bytes) -> None:
     async with talking(sent) as (_, ours):
@@ -253,8 +282,77 @@ async def test_leaving_hangs_up() -> None:
         await ours.aclose()
 
 
-async def test_a_name_that_nobody_has() -> None:
-    ours = Connections("http://nobody.invalid:1", {}, 5)
+async def test_a_client_that_leaves_while_it_connects_leaves_nothing() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.add(writer)
+        await reader.read()
+        met.discard(writer)
+        writer.close()
+
+    met = set[asyncio.StreamWriter]()
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
+        ours = Connections(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", {}, 5)
+        for steps in [*range(12)] * 10:
+            asking = asyncio.create_task(asked(ours))
+            for _ in range(steps):
+                await anyio.lowlevel.checkpoint()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        with anyio.fail_after(30):
+            while met or ours._all:
+                await anyio.lowlevel.checkpoint()
+        await ours.aclose()
+
+
+async def test_a_trailer_without_an_end_ends_the_answer() -> None:
+    begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: "
+    async with talking(begun + b"a" * 400_000) as (_, ours):
+        answer = await ours.ask("POST", "/", b"{}")
+        with pytest.raises(NotHttp):
+            await answer.read()
+
+
+async def test_a_long_stream_of_small_chunks_is_no_endless_head() -> None:
+    begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with talking(begun + b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n") as (_, ours):
+        assert await asked(ours) == (200, b"a" * 100_000)
+
+
+async def test_a_connection_that_still_sends_is_not_idle() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(WHOLE)  # before the body was read
+        await done.wait()
+        writer.close()
+
+    met, done = list[asyncio.StreamWriter](), anyio.Event()
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
+        ours = Connections(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", {}, 5)
+        with anyio.fail_after(30):
+            assert await asked(ours, b"a" * 20_000_000) == (200, b"hi")
+            assert await asked(ours) == (200, b"hi")
+        assert len(met) == 2
+        done.set()
+        await ours.aclose()
+
+
+async def test_closed_is_closed() -> None:
+    async with talking(WHOLE) as (server, ours):
+        asking = asyncio.create_task(asked(ours))
+        await anyio.lowlevel.checkpoint()
+        await ours.aclose()
+        with pytest.raises(Failed):
+            await asking
+        with pytest.raises(Failed):
+            await asked(ours)
+        assert server.questions == []
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", "a..b", "서버..집", "a" * 80])
+async def test_a_name_that_nobody_has(host: str) -> None:
+    ours = Connections(f"http://{host}:1", {}, 5)
     with pytest.raises(Unreachable):
         await ours.ask("GET", "/", None)
     await ours.aclose()

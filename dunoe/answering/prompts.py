@@ -6,10 +6,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from dunoe.answering.source import Source
+from dunoe.answering.source import Source, titled
 from dunoe.engines.request import Json
 from dunoe.errors import Language
-from dunoe.library.passage import Place
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.policy import policy_of
 
@@ -37,7 +36,9 @@ class Prompts:
     ) -> list[Json]:
         """The chat for an answer from documents; what never changes stands first."""
         fence = _FENCES[self.language]
-        pieces = "\n\n".join(_piece(source) for source in sources).replace(f"</{fence}>", "")
+        pieces = "\n\n".join(_piece(source, self.language) for source in sources).replace(
+            f"</{fence}>", ""
+        )
         asked = _filled(self._role["question"], documents=pieces, question=question)
         return _chat(model, self._role["system"], turns, asked)
 
@@ -65,25 +66,10 @@ class Prompts:
         return _filled(self._tables["words"][name], words=words)
 
 
-def where(place: Place) -> str:
-    """A place as a model and a person read it: `12-20`, `p.3`, `slide 4`, `매출!A3:F9`; "" when there is none."""
-    if place.cells:
-        return place.cells
-    for sign, first, last in (
-        ("p.", place.page, place.page_end),
-        ("slide ", place.slide, place.slide_end),
-        ("L", place.line, place.line_end),
-    ):
-        if first is not None:
-            return f"{sign}{first}" if last in (None, first) else f"{sign}{first}-{last}"
-    return ""
-
-
-def _piece(source: Source) -> str:
+def _piece(source: Source, language: Language) -> str:
     """A source with its number and where it stands."""
-    first = source.parts[0]
-    path = [source.file.rsplit("/", 1)[-1], *first.headings, where(first.place)]
-    return f"[{source.number}] {' > '.join(step for step in path if step)}\n{source.text.strip()}"
+    title = titled(source.file, source.headings, source.place, language)
+    return f"[{source.number}] {title}\n{source.text.strip()}"
 
 
 def _chat(model: Model, system: str, turns: Iterable[Turn], question: str) -> list[Json]:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from dunoe.answering.citations import Checker
-from dunoe.answering.prompts import Prompts, where
-from dunoe.answering.source import Source
+from dunoe.answering.prompts import Prompts
+from dunoe.answering.source import Source, titled
 from dunoe.errors import Language, Problem
 
 QUOTED = 3  # sources
@@ -21,11 +21,7 @@ def quote(prompts: Prompts, sources: Sequence[Source], checker: Checker) -> str:
     pieces = [prompts.say("quoted")]
     for source in sources[:QUOTED]:
         best = source.best
-        head = " > ".join(
-            step
-            for step in (source.file.rsplit("/", 1)[-1], *best.headings, where(best.place))
-            if step
-        )
+        head = titled(source.file, best.headings, best.place, prompts.language)
         text = shortened(visible(best.text).strip())
         marker = f" [{source.number}]" if checker.check(source.number, text) else ""
         lines = "\n".join(f"> {line}" for line in text.split("\n"))

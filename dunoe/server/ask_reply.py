@@ -34,7 +34,7 @@ def place_json(place: Place) -> Json:
 
 
 def source_json(source: Source) -> Json:
-    """One source of an answer."""
+    """One source of an answer: where all of it stands, and its best passage."""
     best = source.best
     return {
         "file": source.file,
@@ -43,9 +43,9 @@ def source_json(source: Source) -> Json:
         "number": source.number,
         "document_id": source.document,
         "passage_id": best.id,
-        "heading": list(best.headings),
+        "heading": list(source.headings),
         "title": source.title,
-        **place_json(best.place),
+        **place_json(source.place),
     }
 
 

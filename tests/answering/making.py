@@ -22,6 +22,15 @@ def source(number: int, *texts: str) -> Source:
     )
 
 
+def grown() -> Source:
+    """A source of two passages under one heading, whose second was found."""
+    parts = (
+        Part("a", 0, 4, "연차는 ", ("휴가", "연차"), Place(line=3, line_end=8)),
+        Part("b", 4, 8, "병가는 ", ("휴가", "병가"), Place(line=9, line_end=20)),
+    )
+    return Source(1, "d", "docs/규칙.md", "", 1.0, parts, parts[1])
+
+
 def document(name: str, *sections: list[str]) -> tuple[str, list[Leaf]]:
     """A document of sections of passages."""
     leaves: list[Leaf] = []

@@ -4,12 +4,11 @@ from typing import get_args
 
 import pytest
 
-from dunoe.answering.prompts import Prompts, Turn, where
+from dunoe.answering.prompts import Prompts, Turn
 from dunoe.errors import Language
-from dunoe.library.passage import Place
 from dunoe.portfolio.model import Model
 from dunoe.settings import ModelSettings
-from tests.answering.making import source
+from tests.answering.making import grown, source
 
 PLAIN = Model("tiny", "box", "tiny", ModelSettings(engine="box"), slots=1)
 R1 = Model("brain", "box", "deepseek-r1:14b", ModelSettings(engine="box"), slots=1)
@@ -54,15 +53,9 @@ def test_both_languages_say_everything(language: Language) -> None:
     assert "안녕" in said.hops("안녕")[0]["content"]
 
 
-@pytest.mark.parametrize(
-    ("place", "text"),
-    [
-        (Place(), ""),
-        (Place(line=3, line_end=9), "L3-9"),
-        (Place(page=2, page_end=2), "p.2"),
-        (Place(slide=4), "slide 4"),
-        (Place(cells="매출!A3:F9"), "매출!A3:F9"),
-    ],
-)
-def test_a_place_is_written_as_its_kind_is(place: Place, text: str) -> None:
-    assert where(place) == text
+def test_a_source_is_called_by_all_of_what_it_holds() -> None:
+    made = grown()
+    chat = Prompts("ko", "search").cited(PLAIN, [], [made], "?")
+    assert "[1] 규칙.md > 휴가 > 3\u201320행\n" in chat[-1]["content"]
+    chat = Prompts("en", "search").cited(PLAIN, [], [made], "?")
+    assert "[1] 규칙.md > 휴가 > lines 3-20\n" in chat[-1]["content"]

@@ -1,7 +1,7 @@
 """Questions to an engine over `connection`, and the one place where its errors become Problems."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import orjson
@@ -20,6 +20,7 @@ from dunoe.errors import BadRequest, EngineFailed, EngineTimeout, Text
 from dunoe.settings import EngineSettings, TimeoutSettings
 
 LINE_LIMIT = 16 * 2**20  # bytes; no honest line of a stream is longer
+LINGER_S = 0.3  # for the end of a body that has said all
 REFUSAL_LIMIT = 64 * 2**10  # bytes of an error page that we read
 HEADERS = {
     "User-Agent": "dunoe",
@@ -75,19 +76,17 @@ class Upstream:
         except TimeoutError as exc:
             raise self._too_slow("total_timeout", limit) from exc
 
-    async def stream_lines(self, path: str, body: Json) -> AsyncGenerator[list[bytes], None]:
+    async def stream_lines(
+        self, path: str, body: Json, is_over: Callable[[], bool] = lambda: False
+    ) -> AsyncGenerator[list[bytes], None]:
         """Complete lines, all that one read of the network completed, without empty lines and comments.
 
         Only whole lines leave here, so no letter is ever cut. Closing the generator hangs up at once.
+        is_over: nothing that may still come matters; the server has `LINGER_S` to end its body, whose
+        connection can then be kept, and nothing that goes wrong there is an error.
         """
         watch = _Watch(self.timeouts)
-        try:
-            async with asyncio.timeout_at(watch.deadline):
-                answer = await self._ask("POST", path, body)
-        except Failed as exc:
-            raise self._broken(exc) from exc
-        except TimeoutError as exc:
-            raise self._too_slow(*watch.ran_out()) from exc
+        answer = await self._begun(watch, path, body)
         try:
             watch.start(answer)
             lines = _Lines(self)
@@ -96,16 +95,27 @@ class Upstream:
                     watch.pause()
                     yield found
                     watch.go_on()
+                    if is_over():
+                        await watch.linger(answer)
+                        return
             if found := lines.end():
                 watch.stop()
                 yield found
         except Failed as exc:
-            if watch.is_expired:
-                raise self._too_slow(*watch.ran_out()) from exc
-            raise self._broken(exc) from exc
+            if not is_over():
+                raise self._stopped(watch, exc) from exc
         finally:
             watch.stop()
             answer.close()
+
+    async def _begun(self, watch: "_Watch", path: str, body: Json) -> Answer:
+        try:
+            async with asyncio.timeout_at(watch.deadline):
+                return await self._ask("POST", path, body)
+        except Failed as exc:
+            raise self._broken(exc) from exc
+        except TimeoutError as exc:
+            raise self._too_slow(*watch.ran_out()) from exc
 
     def parsed(self, data: bytes) -> Any:  # Any: JSON
         """JSON, or EngineFailed."""
@@ -156,6 +166,9 @@ class Upstream:
             code=code,
             upstream=self.name,
         )
+
+    def _stopped(self, watch: "_Watch", exc: Failed) -> EngineFailed | EngineTimeout:
+        return self._too_slow(*watch.ran_out()) if watch.is_expired else self._broken(exc)
 
     def _broken(self, exc: Failed) -> EngineFailed | EngineTimeout:
         if isinstance(exc, ConnectTooSlow):
@@ -253,6 +266,13 @@ class _Watch:
         self.code, self.limit_s = "between_tokens_timeout", self.timeouts.between_tokens_s
         self.deadline = min(self.loop.time() + self.limit_s, self.end)
 
+    async def linger(self, answer: Answer) -> None:
+        self.stop()
+        self.deadline = min(self.loop.time() + LINGER_S, self.end)
+        self.ring()
+        while await answer.some():
+            pass
+
     def ring(self) -> None:
         now = self.loop.time()
         if self.deadline <= now:
@@ -260,7 +280,9 @@ class _Watch:
             if self.answer is not None:
                 self.answer.close()
             return
-        step = min(self.timeouts.between_tokens_s, self.timeouts.first_token_s)  # `go_on` may be now
+        step = min(
+            self.timeouts.between_tokens_s, self.timeouts.first_token_s
+        )  # `go_on` may be now
         self.timer = self.loop.call_at(min(self.deadline, now + step), self.ring)
 
     def ran_out(self) -> tuple[str, float]:

@@ -30,6 +30,8 @@ CONTEXT = 4096  # tokens, where neither the settings nor the server say
 class Reader(Protocol):
     """What turns one answer into events."""
 
+    is_over: bool  # the answer says that nothing follows
+
     def lines(self, lines: list[bytes]) -> list[Event]: ...
     def whole(self, answer: Any) -> list[Event]: ...  # Any: JSON
     def end(self) -> list[Event]: ...
@@ -70,7 +72,8 @@ class OpenAIEngine:
         if not is_streamed:
             yield decoder.whole(await self.upstream.json("POST", path, asked))
             return
-        async with aclosing(self.upstream.stream_lines(path, asked)) as batches:
+        stream = self.upstream.stream_lines(path, asked, lambda: decoder.is_over)
+        async with aclosing(stream) as batches:
             async for lines in batches:
                 if events := decoder.lines(lines):
                     yield events

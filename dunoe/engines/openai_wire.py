@@ -99,6 +99,7 @@ class Decoder:
     def __init__(self, engine: str, n: int = 1) -> None:
         self.engine = engine
         self.unfinished = set(range(n))
+        self.is_over = False
         self._choices = range(n)
         self._counted: Json | None = None
         self._usage: Usage | None = None
@@ -118,6 +119,7 @@ class Decoder:
             else:
                 continue  # event:, id:, retry:
             if data.strip() == b"[DONE]":
+                self.is_over = True
                 break
             self.chunk(self._parsed(data), events)
         return events

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import orjson
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.http import LINE_LIMIT
 from dunoe.engines.llama import LlamaEngine
+from dunoe.engines.llama_server import LlamaServerEngine
 from dunoe.engines.openai import OpenAIEngine
 from dunoe.engines.openai_wire import Decoder, body
 from dunoe.engines.request import Counting, Embedding, Generation, Json, Reranking
@@ -241,6 +243,39 @@ async def test_vectors_scores_and_lists_come_in_our_order() -> None:
     assert {len(vector) for vector in embedded.vectors} == {3}
     assert ranked.scores == [0.0, 1.0, 0.0]
     assert [one.name for one in listed] == ["tiny"]
+
+
+@pytest.mark.parametrize("kind", ["openai", "llama"])
+@pytest.mark.parametrize("more", [b"", b"b\r\ndata: oops\n\r\n"], ids=["silence", "nonsense"])
+async def test_an_answer_is_over_when_it_says_so(
+    kind: Literal["openai", "llama"], more: bytes
+) -> None:
+    """llama.cpp is always asked for a stream, so a body that never ends concerns whole answers too."""
+    said = chunk({"content": "가"}, finish="stop") + b"\n\ndata: [DONE]\n\n"
+    left = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"%x\r\n%b\r\n%b" % (len(said), said, more))
+        while await reader.read(2**16):
+            pass
+        left.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    settings = EngineSettings(kind=kind, url=url)
+    limits = TimeoutSettings(between_tokens_s=5)
+    engine = (OpenAIEngine if kind == "openai" else LlamaServerEngine)("box", settings, limits)
+    asked = Generation("chat", stream=kind == "openai")
+    try:
+        assert behaviour.said(await behaviour.read(engine.generate(MODEL, asked))) == "가"
+        await asyncio.wait_for(left.wait(), 5)
+    finally:
+        await engine.aclose()
+        server.close()
+        await server.wait_closed()
 
 
 class _Endless:

@@ -1,8 +1,10 @@
 """Questions to an engine over `connection`, and the one place where its errors become Problems."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
+from urllib.parse import urljoin
 
 import orjson
 
@@ -14,7 +16,7 @@ from dunoe.engines.connection import (
     NotHttp,
     Unreachable,
 )
-from dunoe.engines.refusals import broke_off, garbage, refusal
+from dunoe.engines.refusals import broke_off, garbage, moved, refusal
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, EngineFailed, EngineTimeout, Text
 from dunoe.settings import EngineSettings, TimeoutSettings
@@ -22,6 +24,7 @@ from dunoe.settings import EngineSettings, TimeoutSettings
 LINE_LIMIT = 16 * 2**20  # bytes; no honest line of a stream is longer
 LINGER_S = 0.3  # for the end of a body that has said all
 REFUSAL_LIMIT = 64 * 2**10  # bytes of an error page that we read
+REDIRECTS = (301, 302, 303, 307, 308)
 HEADERS = {
     "User-Agent": "dunoe",
     "Content-Type": "application/json",
@@ -138,7 +141,14 @@ class Upstream:
             said = await answer.read(REFUSAL_LIMIT)
         finally:
             answer.close()
+        if answer.status in REDIRECTS and (place := answer.header("Location")):
+            raise moved(self.name, self._elsewhere(path, place))
         raise refusal(self.name, answer.status, answer.header("Retry-After"), said)
+
+    def _elsewhere(self, path: str, place: str) -> str:
+        """The url that a `Location` stands for, without what we asked of it and without a password."""
+        asked = re.sub("//[^/]*@", "//", self.url) + path
+        return urljoin(asked, place).removesuffix(path)
 
     def _packed(self, body: Json) -> bytes:
         try:

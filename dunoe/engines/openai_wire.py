@@ -34,6 +34,7 @@ REASONS: dict[str, FinishReason] = {
 }
 # What reading JSON of another shape than its dialect's raises.
 NO_SENSE = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+FIELDS = (b"event:", b"id:", b"retry:")  # of server-sent events, and of no meaning here
 BROKEN = frozenset({"abort", "error", "cancelled"})  # vLLM and others: the answer is not whole
 
 
@@ -100,6 +101,9 @@ class Decoder:
         self.engine = engine
         self.unfinished = set(range(n))
         self.is_over = False
+        self._strange = (
+            b""  # the first line that is of no event stream: a page, something compressed
+        )
         self._choices = range(n)
         self._counted: Json | None = None
         self._usage: Usage | None = None
@@ -117,7 +121,9 @@ class Decoder:
             elif line.startswith(b"error:"):
                 raise said_error(self.engine, self._parsed(line[6:]))
             else:
-                continue  # event:, id:, retry:
+                if not line.startswith(FIELDS):
+                    self._strange = self._strange or line
+                continue
             if data.strip() == b"[DONE]":
                 self.is_over = True
                 break
@@ -132,6 +138,8 @@ class Decoder:
 
     def end(self) -> list[Event]:
         """What is said last; raise EngineFailed when the answer is not whole."""
+        if self.unfinished and self._strange:
+            raise garbage(self.engine, self._strange)
         if self.unfinished:
             raise broke_off(self.engine)
         return [] if self._usage is None else [self._usage]

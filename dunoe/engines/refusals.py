@@ -1,6 +1,8 @@
 """What an engine says when it will not: its status and words, turned into our errors."""
 
 import re
+import time
+from email.utils import parsedate_to_datetime
 
 import orjson
 
@@ -18,6 +20,7 @@ from dunoe.errors import (
 )
 
 SHOWN = 500  # characters of foreign words that we repeat
+LATEST_S = 366 * 86_400.0  # a later `Retry-After` is none
 TOO_LONG = {"exceed_context_size_error", "context_length_exceeded"}
 
 
@@ -51,6 +54,22 @@ def broke_off(engine: str, why: str = "") -> EngineFailed:
             "try again; if it happens again, look at that engine's log.",
         ),
         code="engine_broke_off",
+        upstream=engine,
+    )
+
+
+def moved(engine: str, url: str) -> EngineFailed:
+    """The engine sends us elsewhere. url: where its API seems to be."""
+    return EngineFailed(
+        Text(
+            f"엔진 '{engine}'이(가) 다른 주소로 보냅니다: {url}",
+            f"engine '{engine}' sends us to another address: {url}",
+        ),
+        Text(
+            f"[engines.{engine}]의 url을 그 주소로 고치세요.",
+            f"make it the url under [engines.{engine}].",
+        ),
+        code="engine_moved",
         upstream=engine,
     )
 
@@ -175,4 +194,13 @@ def _cannot(message: str) -> bool:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    return float(retry_after) if retry_after and re.fullmatch(r"\d+", retry_after) else None
+    """Of a number of seconds, or of a date."""
+    if not retry_after:
+        return None
+    if re.fullmatch(r"\d+", retry_after):
+        return min(float(retry_after), LATEST_S)
+    try:
+        when = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return min(max(0.0, when.timestamp() - time.time()), LATEST_S)

@@ -4,6 +4,8 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -16,7 +18,7 @@ from dunoe.errors import Busy, EngineFailed, EngineTimeout, Problem, Unavailable
 from dunoe.portfolio.model import Model
 from dunoe.settings import EngineSettings, ModelSettings, TimeoutSettings
 from tests.fake_engine import FakeEngine, Kind, refused_url
-from tests.fake_wire import Fault, Turn
+from tests.fake_wire import Answer, Fault, Seen, Turn
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["ollama", "openai"])]
 
@@ -99,6 +101,69 @@ async def test_a_refusal_keeps_its_meaning(
             await text(engine.generate(MODEL, chat(stream)))
         assert getattr(told.value, "retry_after_s", None) == (7 if headers else None)
         assert await text(engine.generate(MODEL, chat(stream))) == "안녕하세요."
+
+
+@STREAM
+async def test_a_date_to_come_back_at_is_counted_from_now(kind: Kind, stream: bool) -> None:
+    dates = {
+        format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True): 7200,
+        "Wed, 21 Oct 2015 07:28:00 GMT": 0,
+        "9" * 400: 366 * 86_400,
+    }
+    for date, wait_s in dates.items():
+        turn = Turn(fault="status", status=429, error="까닭", headers={"Retry-After": date})
+        async with opened(kind, turn) as (engine, _):
+            with pytest.raises(Busy) as told:
+                await text(engine.generate(MODEL, chat(stream)))
+        assert told.value.retry_after_s == pytest.approx(wait_s, abs=60)
+    async with opened(kind, Turn(fault="status", status=429, headers={"Retry-After": "soon"})) as (
+        engine,
+        _,
+    ):
+        with pytest.raises(Busy) as told:
+            await text(engine.generate(MODEL, chat(stream)))
+    assert told.value.retry_after_s is None
+
+
+@STREAM
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_server_that_has_moved_says_where_to(kind: Kind, stream: bool, status: int) -> None:
+    path = "/api/chat" if kind == "ollama" else "/v1/chat/completions"
+    places = {f"https://new.example/ai{path}": "https://new.example/ai", "/login": "/login"}
+    for place, said in places.items():
+        turn = Turn(fault="status", status=status, error="", headers={"Location": place})
+        async with opened(kind, turn) as (engine, _):
+            with pytest.raises(EngineFailed) as told:
+                await text(engine.generate(MODEL, chat(stream)))
+        assert told.value.code == "engine_moved"
+        assert str(told.value).endswith(said) and "url" in told.value.hint.en
+
+
+class _Page:
+    """A face that answers 200 with something else."""
+
+    def __init__(self, said: bytes) -> None:
+        self.said = said
+
+    def asks(self, seen: Seen) -> bool:
+        return True
+
+    def refuse(self, status: int, text: str) -> Answer:
+        return Answer(status, text)
+
+    def answer(self, seen: Seen, turn: Turn) -> Answer:
+        return Answer(pieces=[self.said])
+
+
+@STREAM
+@pytest.mark.parametrize("said", [b"<html>\n<p>Hi</p>\n</html>\n", b"\x1f\x8b\x08\x00"])
+async def test_a_page_is_no_answer_that_broke_off(kind: Kind, stream: bool, said: bytes) -> None:
+    async with FakeEngine(kind, face=_Page(said)) as fake:
+        engine = engine_at(kind, fake.url)
+        with pytest.raises(EngineFailed) as told:
+            await text(engine.generate(MODEL, chat(stream)))
+        await engine.aclose()
+    assert told.value.code == "engine_garbage"
 
 
 @STREAM

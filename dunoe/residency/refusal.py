@@ -11,6 +11,8 @@ from dunoe.residency.scheduler import Refuse
 def refusal(refused: Refuse, model: Model, budgets: Mapping[str, int]) -> Problem:
     """The Problem to raise for it."""
     if refused.why == "load_failed" and refused.failure is not None:
+        if refused.retry_after_s is not None:
+            return _left_alone(refused.failure, refused.retry_after_s)
         return copy.copy(
             refused.failure
         )  # one instance raised by many would gather their tracebacks
@@ -43,6 +45,21 @@ def refusal(refused: Refuse, model: Model, budgets: Mapping[str, int]) -> Proble
         Text("서버가 종료되는 중입니다", "the server is stopping"),
         Text("다시 시작된 뒤에 보내세요.", "try again when it has started."),
         code="stopping",
+    )
+
+
+def _left_alone(failure: Problem, wait_s: int) -> Problem:
+    """It failed to load so often that nobody tries for a while; the cause is what it was."""
+    hint = Text(
+        f"{failure.hint.ko} {wait_s}초 뒤에 온 요청부터 다시 올려 봅니다.".strip(),
+        f"{failure.hint.en} It is tried again with the first request after {wait_s} s.".strip(),
+    )
+    return Unavailable(
+        failure.message,
+        hint,
+        retry_after_s=wait_s,
+        code=failure.code,
+        upstream=failure.upstream,
     )
 
 

@@ -296,6 +296,28 @@ async def test_an_unload_that_fails_is_logged_and_counts_as_done(
     stage.engine.on_card.clear()
 
 
+class Unloadable(Scripted):
+    """An engine that loads nothing."""
+
+    async def load(self, model: Model) -> None:
+        raise BROKEN
+
+
+async def test_a_model_that_is_left_alone_says_why_and_for_how_long() -> None:
+    problems = []
+    async with Runner({"box": Unloadable()}, BUDGETS, QueueSettings()) as runner:
+        for _ in range(4):
+            with pytest.raises(Problem) as caught:
+                await runner.preload(A)
+            problems.append(caught.value)
+    assert {type(problem) for problem in problems[:3]} == {EngineFailed}
+    last = problems[3]
+    assert isinstance(last, Unavailable) and last.retry_after_s == 5
+    assert last.message == BROKEN.message
+    assert last.hint.en == "mend it It is tried again with the first request after 5 s."
+    assert "5초 뒤" in last.hint.ko
+
+
 async def test_a_full_queue_says_when_to_come_back(stage: Stage) -> None:
     for _ in range(5):
         await stage.caller(REMOTE)

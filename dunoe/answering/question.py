@@ -9,6 +9,7 @@ from dunoe.answering.source import Source
 from dunoe.engines.events import Usage
 from dunoe.errors import Language, Problem, Text
 from dunoe.library.index.point import Filter
+from dunoe.library.passage import Place
 
 SearchMode = Literal["lexical", "semantic", "hybrid"]
 
@@ -71,17 +72,24 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What was found but not read, for want of room."""
+    """What was found but not read, for want of room: a passage, or a source with what stood around it.
+
+    passage: the one that was found.
+    """
 
     document: str
     file: str
+    passage: str
     headings: tuple[str, ...]
+    place: Place
 
     @classmethod
     def of(cls, one: Source | Candidate) -> Self:
         """The words for it."""
-        part = one.best if isinstance(one, Source) else one.leaf.part
-        return cls(one.document, one.file, part.headings)
+        if isinstance(one, Source):
+            return cls(one.document, one.file, one.best.id, one.headings, one.place)
+        part = one.leaf.part
+        return cls(one.document, one.file, part.id, part.headings, part.place)
 
 
 @dataclass(slots=True)

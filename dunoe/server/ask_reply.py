@@ -232,7 +232,13 @@ class AskReply:
                 "total_tokens": usage.prompt_tokens + usage.completion_tokens,
             },
             "dropped": [
-                {"document_id": one.document, "file": one.file, "heading": list(one.headings)}
+                {
+                    "document_id": one.document,
+                    "file": one.file,
+                    "passage_id": one.passage,
+                    "heading": list(one.headings),
+                    **place_json(one.place),
+                }
                 for one in ended.dropped
             ],
             "is_refusal": ended.is_refusal,

@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
-from dunoe.errors import BadRequest, Problem, Text
+from dunoe.cli.misspelt import misspelt
+from dunoe.errors import Problem
 
 COMMANDS = (
     "serve", "chat", "ask", "search", "library", "models", "keys", "eval", "config", "version",
@@ -62,21 +63,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Problem as problem:
         _refuse(problem)
     except TyperException as exc:
-        _refuse(_misspelt(exc))
+        _refuse(misspelt(exc))
     except (Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
-
-
-def _misspelt(exc: TyperException) -> Problem:
-    """What typer says of a wrong option, in the form of our own refusals."""
-    context = getattr(exc, "ctx", None)
-    path = context.command_path if context is not None else "dunoe"
-    problem = BadRequest(
-        Text(f"명령을 이해하지 못했습니다: {exc.format_message()}", exc.format_message()),
-        Text(f"`{path} --help`를 보세요.", f"see `{path} --help`."),
-    )
-    problem.exit_code = exc.exit_code  # type: ignore[misc]  # 2, as every shell tool says
-    return problem
 
 
 def _refuse(problem: Problem) -> NoReturn:

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,11 @@ def serve(
 
 
 def _greet(brain: Brain, port: int) -> None:
+    with suppress(SystemExit):  # rich's, of a reader who left (`| head`): a server serves on
+        _welcome(brain, port)
+
+
+def _welcome(brain: Brain, port: int) -> None:
     """What a person sees first; nothing here ever shows what anybody asked."""
     host = brain.settings.server.host
     here = "127.0.0.1" if host in ("0.0.0.0", "::") else host

@@ -57,11 +57,17 @@ def test_a_missing_settings_file_is_refused(typed: Callable[..., Said]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("sreve",), "sreve"),
-        (("serve", "--prot", "1"), "--prot"),
-        (("serve", "--port", "eleven"), "--port"),
-        (("keys", "add"), "NAME"),
-        (("keys", "add", "a", "--scope", "all"), "'infer', 'library', 'admin'"),
+        (("sreve",), "'sreve'(이)라는 명령이 없습니다"),
+        (("keys", "ad"), "'ad'(이)라는 명령이 없습니다. 혹시 'add'?"),
+        (("serve", "--prot", "1"), "--prot 옵션이 없습니다. 비슷한 것: --host, --port"),
+        (("serve", "--qqq"), "--qqq 옵션이 없습니다"),
+        (("serve", "--port", "eleven"), "--port에는 정수를 써야 합니다"),
+        (("serve", "--port"), "--port 뒤에 값이 필요합니다"),
+        (("keys", "add"), "NAME이(가) 빠졌습니다"),
+        (("keys", "add", "a", "--rpm", "0"), "--rpm은(는) 1 이상이어야 합니다"),
+        (("keys", "add", "a", "--scope", "all"), "'all'은(는) 'infer', 'library', 'admin' 중"),
+        (("version", "x"), "남는 말이 있습니다: x"),
+        (("models", "list", "--json=1"), "--json에는 값을 붙이지 않습니다"),
     ],
 )
 def test_a_mistyped_command_is_two_lines_and_2(

@@ -1,9 +1,11 @@
 """`dunoe serve`: what a person sees first, and how it ends."""
 
+import contextlib
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,27 @@ def test_without_a_model_it_serves_and_names_the_command_that_brings_one(home: P
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0
         assert "Traceback" not in out + err
+
+
+def test_it_serves_on_when_nobody_reads_its_greeting(home: Path) -> None:
+    home.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with serving(home, "--port", str(port)) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        for _ in range(600):
+            with (
+                contextlib.suppress(OSError),
+                urlopen(f"http://127.0.0.1:{port}/healthz") as answer,
+            ):
+                assert answer.status == 200
+                break
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert "Traceback" not in process.stderr.read()
 
 
 def test_it_tells_its_models_and_what_is_next(home: Path, tiny_chat: Path) -> None:

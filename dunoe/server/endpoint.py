@@ -15,7 +15,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from dunoe.engines.request import Json
-from dunoe.errors import Language, Problem, Text
+from dunoe.errors import Language, Problem, Text, Unauthorized
 from dunoe.server import problems, query
 from dunoe.server.beside import Beside
 from dunoe.server.body import check, parse, too_large, too_slow, whole_body
@@ -122,7 +122,13 @@ class Endpoint:
         if self.route.scope is None:
             return
         await self.brain.ring.fresh()
-        call.key = door.holder(presented(call), is_local=is_local)
+        secret = presented(call)
+        try:
+            call.key = door.holder(secret, is_local=is_local)
+        except Unauthorized:
+            if not await self.brain.ring.seek(secret):  # made a moment ago, by another process
+                raise
+            call.key = door.holder(secret, is_local=is_local)
         if call.key is None:
             door.check_origin(call.header(b"host"), call.header(b"origin"))
         else:

@@ -10,6 +10,9 @@ from dunoe.errors import Problem
 from dunoe.store.keys import Kept, Key, Keys, read, unlock
 
 STALE_S = 2.0  # a key added or revoked by another process counts after this long
+SEEK_S = (
+    0.1  # between two looks for keys that nobody knows; guessing must not keep the database busy
+)
 PATIENCE_S = 1.0  # a request waits this long for a slow database, then the known keys go on
 
 _LOG = logging.getLogger(__name__)
@@ -27,7 +30,7 @@ class KeyRing:
         """clock: monotonic seconds, for staleness; now: the time that expiry is measured by."""
         self._keys, self._clock, self._now = keys, clock, now
         self._kept: dict[str, Kept] | None = None
-        self._read_at = float("-inf")
+        self._read_at = self._sought_at = float("-inf")
         self._reading: asyncio.Future[dict[str, Kept]] | None = None
         self._is_failing = False
 
@@ -57,6 +60,17 @@ class KeyRing:
         done, _ = await asyncio.wait((self._reading or self._read(),), timeout=PATIENCE_S)
         if not done:
             self._fail("the database takes too long")
+
+    async def seek(self, presented: str) -> bool:
+        """Look for a key that is unknown and may be new; False where that is no use. Never raises."""
+        if (parts := read(presented)) is None or parts.id in (self._kept or {}):
+            return False
+        if self._reading is None and self._clock() - self._sought_at >= SEEK_S:
+            self._sought_at = self._clock()
+            self._read()
+        if self._reading is not None:  # also that of another request
+            await asyncio.wait((self._reading,), timeout=PATIENCE_S)
+        return parts.id in (self._kept or {})
 
     async def refresh(self) -> None:
         """Look at the database now, as after a change of our own; raise what the database raises."""

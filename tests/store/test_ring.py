@@ -84,6 +84,24 @@ async def test_another_process_counts_within_two_seconds(store: Store, url: str)
         assert ring.find(secret) is None
 
 
+async def test_a_key_that_nobody_knows_is_looked_for_now_and_then(store: Store, url: str) -> None:
+    clock, slow = Clock(), SlowKeys(store)
+    slow.gate.set()
+    ring = KeyRing(slow, clock)
+    await ring.fresh()
+    with open_store(url) as other:
+        key, secret = other.keys.add("laptop", ["infer"])
+    assert all(await asyncio.gather(*(ring.seek(secret) for _ in range(10))))
+    assert (ring.find(secret), slow.reads) == (key, 2)
+    assert not await ring.seek(secret)  # it is known
+    guess = "dn-aaaaaaaa" + secret[11:]
+    assert not await ring.seek(guess) and not await ring.seek("guess")
+    assert slow.reads == 2
+    clock.now_s += 0.1
+    assert not await ring.seek(guess)
+    assert slow.reads == 3
+
+
 async def test_a_key_expires_between_two_looks_at_the_database(store: Store) -> None:
     now = datetime.now(UTC)
     key, secret = store.keys.add("visitor", ["infer"], expires_at=now + timedelta(days=1))

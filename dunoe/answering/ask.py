@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 
+from anyio.to_thread import run_sync
+
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
 from dunoe.answering.followup import hops, rewritten, together
@@ -181,7 +183,7 @@ class Answerer:
         yield Silent(why)
         if finding is not None:
             checker = Checker(draft.sources)
-            text = quote(draft.prompts, draft.sources, checker)
+            text = await run_sync(quote, draft.prompts, draft.sources, draft.searched, checker)
             for citation in checker.citations:
                 yield Cited(citation)
             yield draft.say(text)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import orjson
 
 from dunoe.answering.citations import Citation
+from dunoe.answering.excerpt import shortened, visible
 from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Silent, Thought
-from dunoe.answering.quoting import shortened, visible
 from dunoe.answering.reader import file_of, place_of
 from dunoe.answering.source import Source
 from dunoe.engines.request import Json
@@ -39,7 +39,7 @@ def source_json(source: Source) -> Json:
     return {
         "file": source.file,
         "score": round(source.score, 4),
-        "snippet": shortened(visible(best.text).strip(), SNIPPET),
+        "snippet": shortened(visible(best.text, source.file).strip(), SNIPPET),
         "number": source.number,
         "document_id": source.document,
         "passage_id": best.id,
@@ -67,7 +67,7 @@ def citation_json(one: Citation, sources: Sequence[Source]) -> Json:
 def hit_json(hit: Hit, question: str) -> Json:
     """One found passage."""
     passage, document = hit.passage, hit.document
-    snippet = snippet_of(passage.text, question)
+    snippet = snippet_of(visible(passage.text, document.name) or passage.text, question)
     scores = hit.scores
     return {
         "document_id": document.id,
@@ -126,7 +126,7 @@ def document_json(document: DocumentRow) -> Json:
 
 def snippet_of(text: str, question: str) -> str:
     """About 200 letters around the first word of the question that stands there, or the beginning."""
-    text = " ".join(visible(text).split())
+    text = " ".join(text.split())
     low = text.casefold()
     places = [at for word in _words(question) if (at := low.find(word)) >= 0]
     start = max(0, min(places, default=0) - SNIPPET // 4)

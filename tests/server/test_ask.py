@@ -211,6 +211,7 @@ async def test_a_model_that_fails_leaves_the_quoted_passages(
     answer = await asked(house, question="소유권이란 무엇인가요?")
     assert answer["model_used"] is None
     assert "가비지 컬렉터 없이" in answer["answer"]
+    assert "tags:" not in answer["answer"] + answer["sources"][0]["snippet"]
     assert "out of memory" in answer["error"]
     assert answer["answer"].endswith(answer["error"])
     assert "dunoe models pull" not in answer["answer"]

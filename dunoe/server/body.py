@@ -17,6 +17,7 @@ _KO = {  # pydantic's words for the mistakes that people make
     "string_type": "문자열이어야 합니다",
     "int_type": "정수여야 합니다",
     "int_parsing": "정수여야 합니다",
+    "int_parsing_size": "너무 큰 정수입니다",
     "int_from_float": "정수여야 합니다",
     "float_type": "숫자여야 합니다",
     "float_parsing": "숫자여야 합니다",
@@ -149,10 +150,9 @@ def check(model: type[BaseModel], raw: Json) -> BaseModel:
         first = exc.errors(include_url=False, include_context=False)[0]
         said = first["msg"]
         name = ".".join(str(step) for step in first["loc"][:4]) or "body"
+        korean = _KO.get(first["type"], "형식이 다릅니다")
         raise BadRequest(
-            Text(
-                f"'{name}' 값이 맞지 않습니다: {_KO.get(first['type'], said)}", f"'{name}': {said}"
-            ),
+            Text(f"'{name}' 값이 맞지 않습니다: {korean}", f"'{name}': {said}"),
             Text("이 필드의 형식을 확인하세요.", "check the type of this field."),
             code="invalid_field",
             param=name,

@@ -12,7 +12,7 @@ import anyio
 from dunoe.engines.llama_server import CONTEXT
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
-from dunoe.errors import NotFound, Text
+from dunoe.errors import Forbidden, NotFound, Text, Unauthorized
 from dunoe.portfolio.memory import size_of
 from dunoe.portfolio.model import Model
 from dunoe.server.body import NameBody
@@ -81,9 +81,24 @@ async def _speak_or_load(
             async with slot(asked, model):
                 await asked.wire.json(reply.loaded("load"))
         case Unload():
-            asked.brain.door.check_scope(asked.call.key, "admin")
+            _check_unload(asked)
             await asked.brain.runner.unload(model)
             await asked.wire.json(reply.loaded("unload"))
+
+
+def _check_unload(asked: Asked) -> None:
+    """Others use that model, so letting it go is management: raise for who may not do it."""
+    try:
+        asked.brain.door.check_scope(asked.call.key, "admin")
+    except (Unauthorized, Forbidden) as exc:
+        raise type(exc)(
+            Text(
+                f"빈 요청의 keep_alive 0은 모델을 내립니다: {exc.message.ko}",
+                f"keep_alive 0 without a prompt unloads the model: {exc.message.en}",
+            ),
+            exc.hint,
+            code=exc.code,
+        ) from exc
 
 
 async def embed(asked: Asked) -> None:

@@ -127,7 +127,15 @@ async def test_management_needs_an_admin_key_before_there_is_any(
 async def test_an_ollama_unload_by_keep_alive_is_management_too(house: Served) -> None:
     body = b'{"model": "tiny", "keep_alive": 0}'
     got = await call(house, "POST", "/api/generate", body, headers=bearer(await key(house)))
-    assert got.status == 403
+    assert got.status == 403 and "keep_alive 0 without a prompt unloads" in got.text
+
+
+async def test_an_unload_by_keep_alive_says_why_it_needs_a_key_when_nothing_else_does(
+    open_house: Served,
+) -> None:
+    got = await call(open_house, "POST", "/api/chat", b'{"model": "tiny", "keep_alive": 0}')
+    first, hint = got.json["error"].split("\n")
+    assert got.status == 401 and "unloads the model" in first and "--scope admin" in hint
 
 
 @pytest.mark.parametrize("bound_to", ["tiny", "brain", "gpt"])

@@ -12,6 +12,7 @@ from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, 
 from dunoe.engines.request import Embedded, Reranked
 from dunoe.errors import BadRequest, EngineFailed, Problem
 from dunoe.server.answer import Answer
+from dunoe.server.body import check, parse
 from dunoe.server.openai_chat import ChatBody, ChatReply, decode_chat
 from dunoe.server.openai_text import CompletionBody, CompletionReply, decode_completion
 from dunoe.server.openai_vectors import (
@@ -72,6 +73,16 @@ def test_what_is_known_has_its_place_and_what_is_not_travels_untouched() -> None
 def test_a_field_of_the_wrong_kind_is_refused(wrong: Json) -> None:
     with pytest.raises(ValidationError):
         chat(**wrong)
+
+
+@pytest.mark.parametrize("value", [str(2**70), str(-(2**70)), "1e300"])
+def test_a_number_beyond_all_numbers_is_refused_in_the_callers_words(value: str) -> None:
+    with pytest.raises(BadRequest) as told:
+        check(
+            ChatBody,
+            parse(f'{{"messages": [{{}}], "seed": {value}}}'.encode()) | {"messages": HELLO},
+        )
+    assert told.value.message.ko == "'seed' 값이 맞지 않습니다: 너무 큰 정수입니다"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import string
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 from dunoe.library.borders import LINES, PROSE, last_border
 from dunoe.library.parsing.text import Lines
@@ -15,6 +15,8 @@ from dunoe.library.sections import READING_TOKENS, paths, sections, topics
 LONGEST = 16  # characters for each token of the limit: more than any text has, empty space aside
 FULL = 0.97  # of the limit: what the pieces of a long block aim at
 SCRAP = 0.3  # of the limit: a passage that is joined with its neighbour where both fit
+BETWEEN = " · "  # the names of small sections that share a passage
+NAMES_CHARS = 160  # of all these names
 
 CELLS = re.compile(
     r"(?P<sheet>.*!)?(?P<first>\$?[A-Z]+\$?\d+)(?::(?P<last>\$?[A-Z]+\$?\d+))?", re.S
@@ -240,12 +242,21 @@ def _windows(runs: Sequence[list[_Unit]], most: int) -> Iterator[list[list[_Unit
 
 
 def _above(of: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The headings of the deepest, where the others stand above it; else those that all stand under."""
+    """The headings of the deepest, where the others stand above it; else what all stand under, and their names."""
     deepest = max(of, key=len, default=())
     if all(path == deepest[: len(path)] for path in of):
         return deepest
     levels = zip(*of, strict=False)
-    return tuple(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
+    shared = tuple(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
+    names = dict.fromkeys(path[-1] for path in of if len(path) > len(shared))
+    return (*shared, _shortened(list(names)))
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """As many names as are read at a glance."""
+    ends = accumulate(len(name) + len(BETWEEN) for name in names)
+    fitting = max(1, sum(end <= NAMES_CHARS for end in ends))
+    return BETWEEN.join(names[:fitting]) + " …" * (fitting < len(names))
 
 
 def _around(places: Sequence[Place]) -> Place:

@@ -7,8 +7,8 @@ from itertools import pairwise
 from dunoe.library.passage import Block
 
 READING_TOKENS = 1500  # of a section; a longer one is read in windows
-SMALL = 1 / 3  # of a passage: a section below that is joined with its neighbour
-TINY = 1 / 20  # of a passage: a heading with less below it has no passage of its own
+SMALL = 1 / 3  # of a passage: sections with less share one, and are read with their neighbours
+TINY = 1 / 20  # of a passage: a heading with less below it goes with whatever follows
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ def paths(blocks: Sequence[Block]) -> Iterator[tuple[str, ...]]:
 
 
 def topics(blocks: Sequence[Block], tokens: Sequence[int], limit: int) -> list[Section]:
-    """What has passages of its own: what stands under one heading, or under a few that have next to nothing.
+    """What has passages of its own: what stands under one heading, or under a few that have little.
 
     tokens: of each block; limit: of a passage.
     """
@@ -60,15 +60,17 @@ def topics(blocks: Sequence[Block], tokens: Sequence[int], limit: int) -> list[S
 
 
 def _goes_with(last: Section, leaf: Section, level: int, limit: int) -> bool:
-    """Whether both are one topic: then no name is lost, or only names of what is tiny."""
+    """Whether both are one topic. Definitions, slides and sheets stay apart, headings with little below them do not."""
     if not last.is_named:  # what stands above the first heading: imports, front matter
         return last.tokens < SMALL * limit
-    is_tiny = leaf.below < TINY * limit and last.tokens + leaf.tokens <= limit
+    is_whole = last.is_whole or leaf.is_whole
+    enough = (TINY if is_whole else SMALL) * limit
+    is_short = leaf.below < enough and last.tokens + leaf.tokens <= limit
     if not leaf.is_named:  # what stands behind a definition
-        return is_tiny
-    if last.below >= TINY * limit or leaf.level < level:
-        return False
-    return leaf.level > level or (is_tiny and not (last.is_whole or leaf.is_whole))
+        return is_short
+    if leaf.level > level and last.below < TINY * limit:
+        return True
+    return leaf.level >= level and last.below < enough and is_short and not is_whole
 
 
 def sections(parts: Sequence[Section], limit: int) -> Iterator[list[Section]]:

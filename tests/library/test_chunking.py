@@ -166,19 +166,26 @@ def test_headings_of_small_sections_stay_with_their_text_too() -> None:
             assert passage.text.strip().split("\n")[-1].startswith("굴뚝새")
 
 
-def test_a_small_section_beside_another_is_found_and_cited_by_its_own_heading() -> None:
-    document = "# 새\n\n## 둥지\n\n굴뚝새는 둥글게 짓는다.\n\n## 알\n\n굴뚝새는 여섯 개를 낳는다.\n"
-    found = [(one.headings, one.text.split("\n")[-2]) for one in passages_of(document)]
-    assert found == [
-        (("새", "둥지"), ""),
-        (("새", "알"), "굴뚝새는 여섯 개를 낳는다."),
+def test_a_section_beside_another_is_found_and_cited_by_its_own_heading() -> None:
+    ends = [
+        f"굴뚝새는 {end}.\n"
+        for end in ("가는 풀과 이끼로 둥글게 짓는다", "여섯 개나 일곱 개를 낳는다")
     ]
+    document = "# 새\n\n## 둥지\n\n{}\n## 알\n\n{}".format(*ends)
+    found = [(one.headings, one.text.strip().split("\n")[-1]) for one in passages_of(document, 70)]
+    assert found == [(("새", "둥지"), ends[0].strip()), (("새", "알"), ends[1].strip())]
 
 
-def test_headings_with_next_to_nothing_below_them_share_a_passage() -> None:
-    document = "# 새\n\n" + f"{SENTENCE * 4}\n\n" + "## 가\n\n## 나\n\n## 다\n"
-    found = [(one.headings, one.text[:4]) for one in passages_of(document)]
-    assert found == [(("새",), "# 새\n"), (("새",), "## 가")]
+def test_sections_with_little_in_them_share_a_passage_and_all_of_their_names() -> None:
+    document = f"# 새\n\n{SENTENCE * 4}\n\n## 둥지\n\n둥글다.\n\n## 알\n\n### 색\n\n희다.\n\n# 나무\n\n크다.\n"
+    found = [(one.headings, one.text.strip("# ")[0]) for one in passages_of(document)]
+    assert found == [(("새",), "새"), (("새", "둥지 · 알 · 색"), "둥"), (("나무",), "나")]
+
+
+def test_of_many_names_as_many_are_kept_as_are_read_at_a_glance() -> None:
+    document = "".join(f"# {'새' * 50}{n}\n\n" for n in range(4))
+    (passage,) = passages_of(document, 300)
+    assert passage.headings == (f"{'새' * 50}0 · {'새' * 50}1 …",)
 
 
 def test_what_stands_above_the_first_heading_is_named_by_it() -> None:
@@ -220,7 +227,9 @@ def test_small_definitions_keep_their_names(name: str, text: str) -> None:
 
 def test_definitions_of_one_line_share_a_passage() -> None:
     lines = "".join(f"k{n}: '굴뚝새는 둥근 둥지를 짓는다'\n" for n in range(9))
-    assert [one.headings for one in passages_of(lines, 300, "a.yaml")] == [()]
+    assert [one.headings for one in passages_of(lines, 300, "a.yaml")] == [
+        ("k0 · k1 · k2 · k3 · k4 · k5 · k6 · k7 · k8",)
+    ]
 
 
 def test_empty_space_that_has_no_tokens_is_cut_all_the_same() -> None:
@@ -273,11 +282,9 @@ def test_a_passage_knows_the_headings_above_it() -> None:
 
 
 def test_small_sections_are_read_together() -> None:
-    document = f"# 새\n\n{SENTENCE * 5}\n\n" + "".join(
-        f"## 둘 {n}\n\n아주 작다.\n\n" for n in range(4)
-    )
+    document = f"# 새\n\n{SENTENCE * 5}\n\n" + "".join(f"## 둘 {n}\n\n작다.\n\n" for n in range(2))
     passages = passages_of(document, limit=100)
-    assert [one.headings for one in passages[:2]] == [("새",), ("새", "둘 0")]
+    assert [one.headings for one in passages[:2]] == [("새",), ("새", "둘 0 · 둘 1")]
     assert {one.section for one in passages} == {0}
 
 

@@ -17,7 +17,7 @@ def test_a_notebook_is_its_markdown_its_code_and_what_that_printed() -> None:
         "# 새를 *센다*\n\n굴뚝새부터 센다.\n\nprint(count('새'))\n\n새 여섯\n끝\n\n"
         "## 둥지\n\n둥근 것만 센다.\n\nlay()\n\nValueError: 알이 없다\n\n날것\n\n"
     )
-    assert [one.headings for one in cut(parsed, 300, estimate)] == [
+    assert [one.headings for one in cut(parsed, 60, estimate)] == [
         ("새를 센다",), ("새를 센다", "둥지"),
     ]  # fmt: skip
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from anyio.to_thread import run_sync
 
+from dunoe.answering import fence, guard
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
 from dunoe.answering.followup import hops, rewritten, together
+from dunoe.answering.masking import masked, masked_candidates
 from dunoe.answering.pack import Candidate, Packed, pack
 from dunoe.answering.prompts import Prompts, Turn
 from dunoe.answering.question import (
@@ -79,6 +81,7 @@ class _Draft:
     ) -> Ended:
         """The end of what was made."""
         finding = self.finding
+        flagged = [told] if (told := guard.told(self.sources)) else []
         return Ended(
             answer="".join(self.written),
             model=None if model is None else model.name,
@@ -90,7 +93,7 @@ class _Draft:
             usage=self.usage,
             finish=self.finish,
             modes=() if finding is None else finding.modes,
-            warnings=(*(() if finding is None else finding.warnings), *self.warnings),
+            warnings=(*(() if finding is None else finding.warnings), *flagged, *self.warnings),
         )
 
 
@@ -117,7 +120,7 @@ class Answerer:
         whatever search raises, and what the engine raises later, or where no passages are wanted.
         """
         prompts = Prompts(question.language, question.role or "search")
-        past = [Turn(turn.question, _MARKER.sub("", turn.answer)) for turn in turns]
+        past = [_past(turn, question) for turn in turns]
         draft = _Draft(question, prompts, past, question.text)
         why = model
         if not isinstance(why, Problem):
@@ -167,7 +170,10 @@ class Answerer:
             texts = [draft.searched]
         if question.use_multihop and engine is not None and model is not None:
             texts += await hops(engine, model, draft.prompts, draft.searched)
-        return await self._reader.find(question, texts)
+        found = await self._reader.find(question, texts)
+        if not question.masks:
+            return found
+        return replace(found, candidates=masked_candidates(found.candidates))
 
     async def _without_model(self, draft: _Draft, why: Problem) -> AsyncGenerator[Event, None]:
         """What can be said where no model answers: the best passages, or why that is."""
@@ -266,6 +272,12 @@ def _told(draft: _Draft, checker: Checker, event: events.Event) -> list[Event]:
         case events.Finished():
             draft.finish = event.reason
     return []
+
+
+def _past(turn: Turn, question: Question) -> Turn:
+    """An earlier turn as a model may read it: what it took from documents is no more than text here either."""
+    answer = fence.escaped(_MARKER.sub("", turn.answer))
+    return Turn(turn.question, masked(answer) if question.masks else answer)
 
 
 async def _recent(turns: Sequence[Turn], counter: Counter, room: int) -> list[Turn]:

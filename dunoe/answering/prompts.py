@@ -6,13 +6,12 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from dunoe.answering import fence, guard
 from dunoe.answering.source import Source, titled
 from dunoe.engines.request import Json
 from dunoe.errors import Language
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.policy import policy_of
-
-_FENCES = {"ko": "자료", "en": "documents"}
 
 
 class Turn(NamedTuple):
@@ -35,12 +34,15 @@ class Prompts:
         self, model: Model, turns: Sequence[Turn], sources: Sequence[Source], question: str
     ) -> list[Json]:
         """The chat for an answer from documents; what never changes stands first."""
-        fence = _FENCES[self.language]
-        pieces = "\n\n".join(_piece(source, self.language) for source in sources).replace(
-            f"</{fence}>", ""
-        )
+        pieces = "\n\n".join(self._piece(source) for source in sources)
         asked = _filled(self._role["question"], documents=pieces, question=question)
         return _chat(model, self._role["system"], turns, asked)
+
+    def _piece(self, source: Source) -> str:
+        """A source with its number, where it stands, and what the model should know of it; it poses as nothing else."""
+        title = titled(source.file, source.headings, source.place, self.language)
+        warning = self.say("flagged") + "\n" if guard.flags_of(source) else ""
+        return f"[{source.number}] {fence.one_line(title)}\n{warning}{fence.escaped(source.text.strip())}"
 
     def plain(self, model: Model, turns: Sequence[Turn], question: str) -> list[Json]:
         """The chat for an answer without documents."""
@@ -64,12 +66,6 @@ class Prompts:
     def say(self, name: str, words: str = "") -> str:
         """One of our own sentences."""
         return _filled(self._tables["words"][name], words=words)
-
-
-def _piece(source: Source, language: Language) -> str:
-    """A source with its number and where it stands."""
-    title = titled(source.file, source.headings, source.place, language)
-    return f"[{source.number}] {title}\n{source.text.strip()}"
 
 
 def _chat(model: Model, system: str, turns: Iterable[Turn], question: str) -> list[Json]:

@@ -19,6 +19,7 @@ class Question:
     """One question. top_k: sources at most. temperature: None leaves it to the model's makers.
 
     session: the conversation it belongs to; role: who should answer, None for the `search` role or the default.
+    masks: registration and telephone numbers and keys in documents are hidden, from the model too.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Question:
     wanted: Filter = field(default_factory=Filter)
     role: str | None = None
     language: Language = "ko"
+    masks: bool = False
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from dunoe.answering import guard
 from dunoe.answering.citations import Citation
 from dunoe.answering.excerpt import shortened, visible
 from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Silent, Thought
@@ -41,6 +42,7 @@ def source_json(source: Source) -> Json:
         "score": round(source.score, 4),
         "snippet": shortened(visible(best.text, source.file).strip(), SNIPPET),
         "number": source.number,
+        "flags": list(guard.flags_of(source)),
         "document_id": source.document,
         "passage_id": best.id,
         "heading": list(source.headings),

@@ -51,6 +51,9 @@ class AskBody(Body):
     filters: FiltersBody | None = None
     role: Literal["brain", "search", "coder", "router"] | None = None
     language: Language | None = None
+    mask: bool = Field(
+        False, description="hide registration numbers, telephone numbers and keys in documents"
+    )
 
 
 def decode(body: AskBody, wanted: Filter, language: Language) -> Question:
@@ -69,6 +72,7 @@ def decode(body: AskBody, wanted: Filter, language: Language) -> Question:
         wanted=wanted,
         role=body.role if body.role in ROLES else None,
         language=body.language or language,
+        masks=body.mask,
     )
 
 

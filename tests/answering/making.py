@@ -14,12 +14,11 @@ def part(text: str, number: int = 0, headings: tuple[str, ...] = ()) -> Part:
     return Part(str(uuid5(SPACE, f"{number}{text}")), 0, len(text), text, headings, Place(line=1))
 
 
-def source(number: int, *texts: str) -> Source:
+def source(number: int, *texts: str, file: str = "", headings: tuple[str, ...] = ()) -> Source:
     """A source whose passages have these texts."""
-    parts = tuple(part(text, n) for n, text in enumerate(texts))
-    return Source(
-        number, str(uuid5(SPACE, str(number))), f"문서{number}.md", "", 1.0, parts, parts[0]
-    )
+    parts = tuple(part(text, n, headings) for n, text in enumerate(texts))
+    file = file or f"문서{number}.md"
+    return Source(number, str(uuid5(SPACE, str(number))), file, "", 1.0, parts, parts[0])
 
 
 def grown() -> Source:

@@ -1,0 +1,62 @@
+"""Numbers and keys that belong to somebody, hidden on request before a model or a person sees the text.
+
+Masked text is as long as it was, so that places in it stay what they are.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dunoe.answering.pack import Candidate, Leaf
+
+_DASH = r"[-\u2010-\u2015\u2212\uff0d]"
+_NUMBERS = (
+    # resident and foreigner registration numbers: date of birth, then 1 to 8 and six digits
+    rf"(?<!\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\s?{_DASH}?\s?[1-8]\d{{6}}(?!\d)",
+    # telephone numbers of Korea: mobile, by place, by internet; not those of companies (1588-…)
+    rf"(?<![\d.])(?:\+?82[\s.()-]{{0,3}}0?|\(?0)(?:2|1[016-9]|[3-6][1-5]|70|80|50\d)(?:\)|{_DASH}|[\s.])?\s?"
+    rf"\d{{3,4}}(?:{_DASH}|[\s.])?\s?\d{{4}}(?!\d)",
+)
+_KEYS = (
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
+    r"\b(?:sk|pk|rk|dn|glpat|xox[abeprs])[-_][A-Za-z0-9_-]{16,}",
+    r"\b(?:gh[oprsu]|github_pat|hf|npm|pypi)[_-][A-Za-z0-9_-]{16,}",
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}",
+    r"(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{16,}",
+    # a password or key that is written behind its name; code that fetches one has brackets
+    r"(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|비밀\s?번호|암호)[\"']?\s*[:=]\s*[\"']?)"
+    r"(?P<value>(?=[^\s\"'<>(){}]{0,80}\d)[^\s\"'<>(){},;]{6,200})",
+)
+_SECRET = re.compile(f"(?P<number>{'|'.join(_NUMBERS)})|{'|'.join(_KEYS)}", re.DOTALL)
+
+
+def masked(text: str) -> str:
+    """The text with a `*` for every letter and digit of what belongs to somebody."""
+    return _SECRET.sub(_hidden, text)
+
+
+def masked_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The same passages, masked across their borders too; headings and titles as well."""
+    return [
+        replace(one, title=masked(one.title), leaves=_masked_leaves(one.leaves))
+        for one in candidates
+    ]
+
+
+def _masked_leaves(leaves: Sequence[Leaf]) -> list[Leaf]:
+    text = masked("".join(leaf.part.text for leaf in leaves))
+    found, at = list[Leaf](), 0
+    for leaf in leaves:
+        end = at + len(leaf.part.text)
+        headings = tuple(map(masked, leaf.part.headings))
+        found.append(replace(leaf, part=replace(leaf.part, text=text[at:end], headings=headings)))
+        at = end
+    return found
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if (value := found["value"]) is not None:
+        return found[0][: -len(value)] + "*" * len(value)
+    shown = r"[^\W_]" if found["number"] is not None else r"\S"
+    return re.sub(shown, "*", found[0])

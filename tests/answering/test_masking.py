@@ -1,0 +1,60 @@
+"""What belongs to somebody is hidden when it is asked for, and nothing else."""
+
+import pytest
+
+from dunoe.answering.masking import masked, masked_candidates
+from tests.answering.making import candidate, document
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("주민등록번호: 900101-1234567입니다", "주민등록번호: ******-*******입니다"),
+        ("9001011234567", "*************"),
+        ("외국인 850312 \u2013 5123456", "외국인 ****** \u2013 *******"),
+        ("전화 010-1234-5678.", "전화 ***-****-****."),
+        ("01012345678로", "***********로"),
+        ("(02) 123-4567", "(**) ***-****"),
+        ("031.123.4567", "***.***.****"),
+        ("+82 10-1234-5678", "+** **-****-****"),
+        ("OPENAI_API_KEY=sk-proj-abcDEF123456ghiJKL789", "OPENAI_API_KEY=" + "*" * 29),
+        ("토큰은 ghp_abcdefghijklmnop1234 입니다", "토큰은 ************************ 입니다"),
+        ("AKIAIOSFODNN7EXAMPLE", "*" * 20),
+        ("Authorization: Bearer abcdefghij0123456789", "Authorization: Bearer " + "*" * 20),
+        ('password = "hunter2!x"', 'password = "**********"'.replace("*" * 10, "*" * 9)),
+        ("비밀번호: qwer1234", "비밀번호: ********"),
+    ],
+)
+def test_it_is_hidden(text: str, hidden: str) -> None:
+    assert masked(text) == hidden
+    assert len(masked(text)) == len(text)
+
+
+def test_a_private_key_is_hidden_to_its_end_or_to_the_end_of_the_text() -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+/a=\n-----END RSA PRIVATE KEY-----"
+    for text in (f"앞 {key} 뒤", f"앞 {key[:45]}"):
+        assert "MIIE" not in masked(text)
+        assert masked(text).startswith("앞 ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-23 10:20:30에 1,234,567원을 보냈다",
+        "대표 전화 1588-1234, 우편번호 06236, 제2026-1234567호",
+        "token = get_token()  # password: 문자열",
+        "UUID 550e8400-e29b-41d4-a716-446655440000, 버전 10.0.22631.4460, 192.168.0.100",
+        "ISBN 978-89-6848-000-1, 사업자등록번호 123-45-67890, 계좌는 은행에",
+        "task-list-of-many-words, disk-usage, desk_2024_report_final",
+        "let key: HashMap<String, Vec<u8>> = HashMap::new();",
+    ],
+)
+def test_what_belongs_to_nobody_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_a_number_between_two_passages_is_hidden_in_both() -> None:
+    one = candidate(document("a", ["연락처는 010-12", "34-5678이고", " 끝."]), 0)
+    (hidden,) = masked_candidates([one])
+    assert [leaf.part.text for leaf in hidden.leaves] == ["연락처는 ***-**", "**-****이고", " 끝."]
+    assert hidden.position == one.position

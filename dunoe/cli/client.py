@@ -19,7 +19,7 @@ from dunoe.errors import (
     Unauthorized,
     Unavailable,
 )
-from dunoe.server.local import local_key
+from dunoe.server.local import address_of, announced_url, local_key
 from dunoe.settings import Settings
 
 Json = dict[str, Any]  # Any: JSON
@@ -34,11 +34,8 @@ class NoServer(Unavailable):
 
 
 def url_of(settings: Settings) -> str:
-    """Where the server of these settings is reached from this machine."""
-    host = settings.server.host
-    if host in ("0.0.0.0", "::"):
-        host = "127.0.0.1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
+    """Where a server of these settings is reached from this machine."""
+    return address_of(settings.server.host, settings.server.port)
 
 
 def address(url: str) -> str:
@@ -59,9 +56,14 @@ class Client:
     """One connection pool. Every refusal, of the server or of the network, is raised as a Problem."""
 
     def __init__(self, settings: Settings, url: str | None = None, key: str | None = None) -> None:
-        """key: without one the local key is used, and only for the server of these settings."""
-        self.url = address(url) if url else url_of(settings)
-        if key is None and self.url == url_of(settings):
+        """url: default: the server that runs in this home, whatever its port.
+
+        key: without one the local key is used, and only for that server, or one where the settings have it.
+        """
+        ours = url_of(settings)
+        running = announced_url(settings.home) or ours
+        self.url = address(url) if url else running
+        if key is None and self.url in (running, ours):
             key = local_key(settings.home).token
         self._headers: dict[str, str] = {"Accept-Language": language()}
         if key is not None:

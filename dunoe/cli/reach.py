@@ -11,7 +11,7 @@ from typing import TypeVar
 import anyio
 import typer
 
-from dunoe.cli.client import Client
+from dunoe.cli.client import Client, url_of
 from dunoe.cli.terminal import console, said
 from dunoe.errors import Problem, Text
 from dunoe.server.brain import Brain, open_brain
@@ -127,7 +127,7 @@ async def _inside(settings: Settings, *, watches: bool) -> AsyncIterator[Reached
             group.create_task(server.serve([door]))
             try:
                 await is_up.wait()
-                async with Client(alone) as client:
+                async with Client(alone, url_of(alone)) as client:
                     yield Reached(client, brain)
             finally:
                 server.should_exit = True

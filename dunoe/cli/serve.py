@@ -18,6 +18,7 @@ from dunoe.portfolio.model import Model
 from dunoe.portfolio.suggest import suggest
 from dunoe.server import serve as server
 from dunoe.server.brain import Brain
+from dunoe.server.local import address_of
 from dunoe.settings import is_loopback
 from dunoe.version import VERSION
 
@@ -53,8 +54,7 @@ def _greet(brain: Brain, port: int) -> None:
 def _welcome(brain: Brain, port: int) -> None:
     """What a person sees first; nothing here ever shows what anybody asked."""
     host = brain.settings.server.host
-    here = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    url = f"http://{f'[{here}]' if ':' in here else here}:{port}"
+    url = address_of(host, port)
     console().print(Line.assemble(("두뇌 dunoe", "bold"), f" {VERSION}  ", (url, f"link {url}")))
     if not is_loopback(host):
         say(

@@ -1,7 +1,11 @@
-"""The local key: how the dunoe command of this user talks to the dunoe server of this user, without a set-up."""
+"""How the dunoe command of this user finds the dunoe server of this user, and gets in, without a set-up."""
 
+import fcntl
+import os
 import secrets
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +14,8 @@ from dunoe.errors import Misconfigured, Text
 from dunoe.store.keys import SCOPES, Key
 
 FILE = "local.key"
+URL_FILE = "server.url"  # the server holds a lock on it for as long as it runs, however it ends
+_TRIES, _TRY_S = 5, 0.01  # a command that looks holds the lock for an instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +54,43 @@ def local_key(home: Path) -> LocalKey:
         )
     everything = Key("local", "local", SCOPES, (), None, None, None, (), datetime.now(UTC), None)
     return LocalKey(token, everything)
+
+
+def address_of(host: str, port: int) -> str:
+    """The URL by which a server that listens there is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@contextmanager
+def announced(home: Path, url: str) -> Iterator[None]:
+    """Let the commands of this home find us. Of two servers of one home the first is found."""
+    file = os.open(home / URL_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        for _ in range(_TRIES):
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(file, 0)
+                os.pwrite(file, url.encode("ascii"), 0)
+                break
+            time.sleep(_TRY_S)
+        yield
+    finally:
+        os.close(file)
+
+
+def announced_url(home: Path) -> str | None:
+    """Where the server of this home runs; None where none runs, or none that could say so."""
+    try:
+        file = os.open(home / URL_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(file, 1000, 0).decode("ascii", "replace") or None
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    return None

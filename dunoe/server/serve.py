@@ -17,6 +17,7 @@ from dunoe.errors import Misconfigured, Text
 from dunoe.server.app import App
 from dunoe.server.brain import Brain, open_brain
 from dunoe.server.head import Http
+from dunoe.server.local import address_of, announced
 from dunoe.settings import Settings
 
 _LAST_WORDS_S = 5  # for a caller who does not read what a stop has to say
@@ -84,6 +85,8 @@ async def _serve(
         async with open_brain(settings) as brain:
             leave_the_old_alone()
             server = server_of(brain, lambda: listening(brain, port))
+            url = address_of(settings.server.host, port)
+            held.enter_context(announced(settings.home, url))
             held.enter_context(server.signals())  # a second signal must not cut the closing short
             await server.serve([door])
 

@@ -80,6 +80,26 @@ def test_it_serves_on_when_nobody_reads_its_greeting(home: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
+def test_commands_find_the_server_of_this_home_whatever_its_port(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text("[server]\nport = 9\n")
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "tiny.gguf").hardlink_to(tiny_chat)
+    with serving(home) as process:
+        greeting(process)
+        assert typed("models", "load", "tiny").code == 0
+        assert "올라감" in typed("models", "list").out
+        with serving(home) as second:
+            greeting(second)
+            assert "올라감" in typed("models", "list").out  # the first is still the one
+        process.kill()
+        process.wait()
+        assert (home / "server.url").exists()
+        gone = typed("models", "load", "tiny")
+        assert gone.code == 1 and "http://127.0.0.1:9에 실행 중인 dunoe가 없습니다" in gone.err
+
+
 def test_it_tells_its_models_and_what_is_next(home: Path, tiny_chat: Path) -> None:
     home.mkdir()
     (home / "dunoe.toml").write_text(

@@ -40,15 +40,11 @@ def parse(data: bytes, name: str) -> Parsed:
 
 def decode(data: bytes) -> str:
     """The characters of a page: UTF-8 where it is that, else what the page says of itself."""
-    declared = DECLARED.search(data, 0, 2048)
-    if declared and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        named = declared.group(1).decode("ascii").lower()
-        encoding = "cp949" if named.startswith(("euc-kr", "ks_c", "ksc", "euc_kr")) else named
-        for one in ("utf-8-sig", encoding):
-            try:
-                return data.decode(one)
-            except (UnicodeDecodeError, LookupError):
-                continue
+    said = DECLARED.search(data, 0, 2048)
+    if said and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        found = text.declared(data, said.group(1).decode("ascii"))
+        if found is not None:
+            return found
     return text.decode(data)[0]
 
 

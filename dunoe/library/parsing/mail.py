@@ -6,7 +6,7 @@ from email.message import EmailMessage, Message
 from email.utils import parsedate_to_datetime
 from itertools import islice
 
-from dunoe.library.parsing import flow, html
+from dunoe.library.parsing import flow, html, text
 from dunoe.library.parsing.builder import Builder
 from dunoe.library.parsing.kinds import NAMES
 from dunoe.library.passage import Parsed
@@ -75,13 +75,11 @@ def _leaves(mail: Message) -> Iterator[Message]:
 
 def _decoded(data: bytes, part: Message | None = None) -> str:
     """By the charset it names, or by what Korean programs wrote when they named none or a wrong one."""
-    charset = "" if part is None else (part.get_content_charset() or "").lower()
-    named = "cp949" if charset.startswith(("euc-kr", "ks_c")) else charset
-    for encoding in (named or "utf-8", "utf-8", "cp949"):
-        try:
-            return data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
-            continue
+    charset = "" if part is None else (part.get_content_charset() or "")
+    for name in (charset or "utf-8", "cp949"):
+        found = text.declared(data, name)
+        if found is not None:
+            return found
     return data.decode("utf-8", "replace")
 
 

@@ -10,7 +10,7 @@ import olefile
 
 from dunoe.errors import Text
 from dunoe.library import unreadable
-from dunoe.library.parsing import code
+from dunoe.library.parsing import code, text
 from dunoe.library.parsing.kinds import Kind
 from dunoe.library.unreadable import Unreadable
 
@@ -199,10 +199,8 @@ def _is_binary(head: bytes) -> bool:
     """Bytes that no encoding of text has, UTF-16 aside."""
     if head.startswith(BOMS):
         return False
-    nulls = head.count(0)
-    if nulls:
-        even, odd = head[::2].count(0), head[1::2].count(0)
-        return not (nulls > len(head) // 5 and min(even, odd) <= max(even, odd) // 20)
+    if 0 in head:
+        return not text.is_utf16(head)
     controls = len(head) - len(head.translate(None, CONTROLS))
     return controls > len(head) // 50
 

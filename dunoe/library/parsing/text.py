@@ -26,6 +26,8 @@ LINE_END = re.compile(
 )  # never str.splitlines(): U+2028 and \x85 end no line of a file
 BLANK_LINES = re.compile(r"(?>\r\n|\r|\n)(?:[ \t\f\v]*+(?>\r\n|\r|\n))+")
 NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+WESTERN = re.compile(r"iso-?8859-?1|latin-?1|(?:windows-|cp)1252|(?:us-)?ascii")
+LOST = re.compile(r"[\ufffd\ue000-\uf8ff]")  # letters that only a font knows, or nobody
 LONG_HIGH_RUN = re.compile(rb"[\x80-\xff]{3}")
 COMMON_KOREAN = re.compile(r"[가-힣ㄱ-ㅣ\u3000-\u3015\u2018-\u201d·…※○●◎□■△▲▷▶→①-⑮]")
 
@@ -48,11 +50,42 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     return _decoded(data, ("utf-8", *_encodings_of(data)))
 
 
+def declared(data: bytes, charset: str) -> str | None:
+    """The characters of bytes that are said to be in this encoding; None where they cannot be.
+
+    UTF-8 and, where a western encoding is named, Korean are believed before the name: editors and mailers write one
+    and name the other.
+    """
+    named = charset.lower()
+    if named.startswith(("euc-kr", "ks_c", "ksc", "euc_kr")):
+        named = "cp949"  # which holds it
+    encodings = ["utf-8-sig", named]
+    if named.startswith("iso-2022"):  # whose bytes are all ASCII
+        encodings = [named]
+    elif WESTERN.fullmatch(named) and LONG_HIGH_RUN.search(data):
+        encodings = ["utf-8-sig", "cp949", named]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except (UnicodeError, LookupError):
+            continue
+        if encoding == named or _is_plausible(text, encoding):
+            return text
+    return None
+
+
+def is_utf16(data: bytes) -> bool:
+    """Whether bytes with zeros among them are UTF-16 without its mark."""
+    pairs = data[: len(data) // 2 * 2]
+    return any(_is_plausible(pairs.decode(one, "ignore"), one) for one in _encodings_of(data))
+
+
 def _encodings_of(data: bytes) -> Iterator[str]:
     zeros = data[:65536].count(0)
-    if zeros:  # spaces and line ends of UTF-16: its high bytes stand on one side
+    if zeros:  # of UTF-16: high bytes of spaces and line ends, and low ones: 가 is AC 00
         even = data[:65536:2].count(0)
-        yield "utf-16-be" if even > zeros - even else "utf-16-le"
+        both = ("utf-16-be", "utf-16-le")
+        yield from both if even > zeros - even else reversed(both)
         return
     yield "cp949"
     if not LONG_HIGH_RUN.search(data):  # "café": accents stand alone in the languages of the west
@@ -77,6 +110,8 @@ def _decoded(data: bytes, encodings: tuple[str, ...]) -> tuple[str, tuple[str, .
 
 def _is_plausible(text: str, encoding: str) -> bool:
     if "\0" in text or len(NO_TEXT.findall(text)) > len(text) / 100:
+        return False
+    if len(LOST.findall(text)) > len(text) / 10:
         return False
     if encoding.startswith("utf-16"):
         # Any two bytes are a character of something: what is read by chance is seldom Latin or Hangul.

@@ -32,6 +32,7 @@ _PIECE = re.compile(
     rf"|\S(?:(?!{_BREAK}).)*?(?:(?<=[^\d\s][.?!。])[\"'”)*_]*(?=\s|\Z)|(?={_BREAK})|\Z)",
     re.DOTALL | re.MULTILINE,
 )
+_HEADING = re.compile(r"^#{1,6}[ \t]", re.MULTILINE)
 _LEADING_HEADINGS = re.compile(r"\A\s*(?:#{1,6}[ \t][^\n]*(?:\n\s*|\Z))+")
 
 
@@ -44,9 +45,11 @@ def visible(text: str, file: str) -> str:
 
 
 def body(text: str, file: str, before: str = "") -> str:
-    """A passage to be quoted, without the headings it begins with. before: the text that it goes on from."""
+    """A passage to be quoted, without the headings it begins with, unless more follow. before: the text that it goes on from."""
     is_code = len(_FENCE_LINE.findall(before)) % 2
-    return _LEADING_HEADINGS.sub("", visible(f"```\n{text}" if is_code else text, file)).strip()
+    seen = visible(f"```\n{text}" if is_code else text, file).strip()
+    bare = _LEADING_HEADINGS.sub("", seen)
+    return seen if _HEADING.search(bare) else bare
 
 
 def weights(question: str, texts: list[str]) -> dict[int, float]:

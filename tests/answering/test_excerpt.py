@@ -61,6 +61,11 @@ def test_the_headings_above_a_quote_are_not_said_twice() -> None:
     assert body("# 휴가\n\n## 연차\n\n열다섯 날.\n", "a.md") == "열다섯 날."
 
 
+def test_sections_that_share_a_passage_keep_their_headings() -> None:
+    text = "## 연차\n\n열다섯 날.\n\n## 병가\n\n서른 날."
+    assert body(text, "a.md") == text
+
+
 @pytest.mark.parametrize(
     ("text", "seen"),
     [

@@ -45,7 +45,10 @@ def visible(text: str, file: str) -> str:
 
 
 def body(text: str, file: str, before: str = "") -> str:
-    """A passage to be quoted, without the headings it begins with, unless more follow. before: the text that it goes on from."""
+    """A passage to be quoted, without the headings it begins with, unless more follow.
+
+    before: the text that it goes on from.
+    """
     is_code = len(_FENCE_LINE.findall(before)) % 2
     seen = visible(f"```\n{text}" if is_code else text, file).strip()
     bare = _LEADING_HEADINGS.sub("", seen)

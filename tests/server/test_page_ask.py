@@ -164,10 +164,13 @@ async def test_flagged_sources_masking_and_an_absent_model_are_told(
     async with visit(browser, office.house) as page:
         await page.route("**/api/ask/stream", answer)
         await page.locator("#filter").click()
-        await page.get_by_label("개인정보와 키 가리기").check()
+        hide = page.get_by_label("개인정보와 키 가리기")
+        await hide.press("Space")  # choices that arrive move it from under a mouse
+        await expect(hide).to_be_checked()
         await ask(page)
         await over(page)
         assert json.loads(asked[0])["mask"] is True
+        assert "filters" not in json.loads(asked[0])
         await expect(page.locator(".source .flag:visible")).to_have_count(1)
         await expect(page.locator(".flag").first).to_contain_text("지시처럼")
         await expect(page.locator(".notice .message")).to_have_text("모델이 없습니다")

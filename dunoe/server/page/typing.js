@@ -87,6 +87,7 @@ $("composer").addEventListener("submit", (event) => {
   send(question);
 });
 $("filters").addEventListener("change", ({ target }) => {
+  if (!target.dataset.filter) return; // it is no filter: how the answer is written
   choose(target.dataset.filter, target.value.trim());
   if (target.tagName === "SELECT") target.value = "";
 });

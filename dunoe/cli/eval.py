@@ -21,26 +21,32 @@ app = typer.Typer(
     help="검색이 얼마나 잘 찾는지 잽니다 · measure how well the search finds",
 )
 
+EVERY_MODE = ",".join(MODES)
+
+Corpus = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help='문서, 줄마다 {"id", "title", "text"} · documents'),
+]
+Queries = Annotated[
+    Path | None, typer.Option(metavar="FILE", help='질문, 줄마다 {"id", "text"} · questions')
+]
+Qrels = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="질문, 문서, 관련도 (탭) · question, document, mark"),
+]
+Modes = Annotated[str, typer.Option(metavar="LIST", help="잴 방식, 쉼표로 · modes, with commas")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="질문 N개만 뽑아서 · draw N questions")
+]
+
 
 @app.command()
 def retrieval(  # noqa: PLR0913 - one parameter an option: this is how typer reads a command line
-    corpus: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help='문서, 줄마다 {"id", "title", "text"} · documents'),
-    ] = None,
-    queries: Annotated[
-        Path | None, typer.Option(metavar="FILE", help='질문, 줄마다 {"id", "text"} · questions')
-    ] = None,
-    qrels: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="질문, 문서, 관련도 (탭) · question, document, mark"),
-    ] = None,
-    modes: Annotated[
-        str, typer.Option(metavar="LIST", help="잴 방식, 쉼표로 · modes, with commas")
-    ] = ",".join(MODES),
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="질문 N개만 뽑아서 · draw N questions")
-    ] = None,
+    corpus: Corpus = None,
+    queries: Queries = None,
+    qrels: Qrels = None,
+    modes: Modes = EVERY_MODE,
+    limit: Limit = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:

@@ -231,12 +231,10 @@ async def ready(reached: Reached, *, is_quiet: bool = False) -> None:
 
 async def _settled(brain: Brain, bar: SyncBar) -> None:
     """Wait for the vectors; without them documents are found by their words."""
-    settling = asyncio.create_task(_quiet(brain.library.settle))
-    try:
+    async with asyncio.TaskGroup() as group:
+        settling = group.create_task(_quiet(brain.library.settle))
         while not (await asyncio.wait([settling], timeout=LOOK_S))[0]:
             bar.show(progress_json(brain.library.progress.now(), language()))
-    finally:
-        settling.cancel()
     if (problem := settling.result()) is not None:
         say(
             Text(

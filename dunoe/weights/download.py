@@ -39,18 +39,8 @@ async def fetch(
     key = _key(folder, model)
     while (running := _running.get(key)) is not None:
         if running.label != wanted.label:
-            raise Busy(
-                Text(
-                    f"'{model}'을(를) 다른 곳에서 받고 있습니다: {running.label}",
-                    f"'{model}' is being fetched from elsewhere: {running.label}",
-                ),
-                Text(
-                    "끝난 뒤에 하거나 다른 이름을 쓰세요.", "wait for it, or choose another name."
-                ),
-                code="pull_in_progress",
-            )
-        pulled = await running.follow(progress)
-        if pulled is not None:
+            raise _taken(model, running.label)
+        if (pulled := await running.follow(progress)) is not None:
             if sha256 is not None and sha256.lower() != pulled.sha256:
                 raise wrong_digest(wanted.label, sha256.lower(), pulled.sha256)
             return pulled
@@ -65,6 +55,17 @@ async def fetch(
     finally:
         del _running[key]
         running.ended.set()
+
+
+def _taken(model: str, label: str) -> Busy:
+    return Busy(
+        Text(
+            f"'{model}'을(를) 다른 곳에서 받고 있습니다: {label}",
+            f"'{model}' is being fetched from elsewhere: {label}",
+        ),
+        Text("끝난 뒤에 하거나 다른 이름을 쓰세요.", "wait for it, or choose another name."),
+        code="pull_in_progress",
+    )
 
 
 @dataclass

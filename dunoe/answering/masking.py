@@ -18,7 +18,7 @@ _NUMBERS = (
     rf"\d{{3,4}}(?:{_DASH}|[\s.])?\s?\d{{4}}(?!\d)",
 )
 _KEYS = (
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s*[A-Za-z0-9+/=]{10,80})+(?:\s*-----END [A-Z ]*PRIVATE KEY-----)?",
     r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
     r"\b(?:sk|pk|rk|dn|glpat|xox[abeprs])[-_][A-Za-z0-9_-]{16,}",
     r"\b(?:gh[oprsu]|github_pat|hf|npm|pypi)[_-][A-Za-z0-9_-]{16,}",
@@ -28,12 +28,18 @@ _KEYS = (
     r"(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|비밀\s?번호|암호)[\"']?\s*[:=]\s*[\"']?)"
     r"(?P<value>(?=[^\s\"'<>(){}]{0,80}\d)[^\s\"'<>(){},;]{6,200})",
 )
-_SECRET = re.compile(f"(?P<number>{'|'.join(_NUMBERS)})|{'|'.join(_KEYS)}", re.DOTALL)
+_SECRET = re.compile(f"(?P<number>{'|'.join(_NUMBERS)})|{'|'.join(_KEYS)}")
+
+_WIDE = {code + 0xFEE0: code for code in range(0x21, 0x7F)}  # full-width letters and digits
 
 
 def masked(text: str) -> str:
     """The text with a `*` for every letter and digit of what belongs to somebody."""
-    return _SECRET.sub(_hidden, text)
+    found, at = "", 0
+    for secret in _SECRET.finditer(text.translate(_WIDE)):
+        found += text[at : secret.start()] + _hidden(secret)
+        at = secret.end()
+    return found + text[at:]
 
 
 def masked_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:

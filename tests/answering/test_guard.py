@@ -85,6 +85,13 @@ def test_a_flagged_source_is_told_to_the_model_and_to_the_person() -> None:
     assert told([good]) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["ignore " + "all " * 20_000, "이전" + "모든 " * 20_000, "프롬프트를보내" * 10_000]
+)
+def test_words_that_repeat_without_an_end_keep_nobody_waiting(text: str) -> None:
+    assert flags(text) == ()  # minutes, where a pattern tries every way to cut them
+
+
 @pytest.mark.parametrize("name", ["rust-book-ko", "react-ko", "cpp-docs-ko.tar.xz"])
 def test_real_books_are_hardly_ever_flagged(shared: Path, name: str) -> None:
     pages = list(itertools.islice(_pages(shared / "data" / "corpora" / name), 400))

@@ -16,6 +16,7 @@ from tests.answering.making import candidate, document
         ("01012345678로", "***********로"),
         ("(02) 123-4567", "(**) ***-****"),
         ("031.123.4567", "***.***.****"),
+        ("\uff10\uff11\uff10-\uff11\uff12\uff13\uff14-\uff15\uff16\uff17\uff18", "***-****-****"),
         ("+82 10-1234-5678", "+** **-****-****"),
         ("OPENAI_API_KEY=sk-proj-abcDEF123456ghiJKL789", "OPENAI_API_KEY=" + "*" * 29),
         ("토큰은 ghp_abcdefghijklmnop1234 입니다", "토큰은 ************************ 입니다"),
@@ -30,11 +31,13 @@ def test_it_is_hidden(text: str, hidden: str) -> None:
     assert len(masked(text)) == len(text)
 
 
-def test_a_private_key_is_hidden_to_its_end_or_to_the_end_of_the_text() -> None:
+def test_a_private_key_is_hidden_to_its_end_or_as_far_as_it_goes() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+/a=\n-----END RSA PRIVATE KEY-----"
     for text in (f"앞 {key} 뒤", f"앞 {key[:45]}"):
         assert "MIIE" not in masked(text)
         assert masked(text).startswith("앞 ")
+    told = "파일은 -----BEGIN PRIVATE KEY-----로 시작합니다. 그다음 줄부터 내용입니다."
+    assert masked(told) == told
 
 
 @pytest.mark.parametrize(

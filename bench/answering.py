@@ -6,6 +6,7 @@
 
 Citations: sentences of reference answers, cited to the document of their question (they were written from other
 answers than stand in it, so the right share is a floor) and to four documents drawn at random.
+Guard: the injected documents of tests/answering/injected.toml, and pages of real books that none of it should stop at.
 Refusals: half of the documents of each set is taken out; a question whose document went should be refused.
 The weights are fitted on every other question and judged on the rest.
 """
@@ -19,6 +20,7 @@ import re
 import statistics
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +30,7 @@ import numpy as np
 from bench.hybrid import MODEL, pairs
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
+from dunoe.answering.guard import flags
 from dunoe.answering.pack import Candidate, Leaf, pack
 from dunoe.answering.refusal import is_relevant
 from dunoe.answering.source import Part, Source
@@ -56,6 +59,9 @@ class Asked(NamedTuple):
 
     features: Features
     is_there: bool
+
+
+INJECTED = Path(__file__).parents[1] / "tests" / "answering" / "injected.toml"
 
 
 def sets(name: str) -> JudgedSet:
@@ -96,6 +102,19 @@ def citations() -> None:
                     passed += len(checker.citations)
     print(f"| citations of the right document kept | {kept / total:.1%} of {total} |")
     print(f"| citations of another document let through | {passed / wrong:.1%} of {wrong} |")
+
+
+def guard() -> None:
+    """Documents that speak to the model are flagged, books are not."""
+    cases = tomllib.loads(INJECTED.read_text("utf-8"))["injected"]
+    flagged = sum(one["flag"] in flags(one["text"]) for one in cases)
+    print(f"| injected documents flagged | {flagged} of {len(cases)} |")
+    for name in ("rust-book-ko", "react-ko"):
+        pages = [
+            file.read_text("utf-8") for file in (SHARED / "data" / "corpora" / name).rglob("*.md")
+        ]
+        stopped = sum(bool(flags(page)) for page in pages)
+        print(f"| pages of {name} flagged | {stopped} of {len(pages)} |")
 
 
 async def asked(name: str) -> list[Asked]:
@@ -227,6 +246,7 @@ def main() -> None:
     told: Any = parser.parse_args()  # Any: argparse
     print("| what | value |\n|---|---|")
     citations()
+    guard()
     asyncio.run(packing())
     asyncio.run(refusals(is_calibrating=told.calibrate))
     if told.vectors:

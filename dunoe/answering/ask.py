@@ -116,8 +116,8 @@ class Answerer:
         """The events of one answer. Close the generator and the model stops at once.
 
         turns: of the conversation so far, oldest first. model: or why there is none. Where its engine fails before
-        it has written anything, the passages are quoted instead. Raises TooLong when not even the question fits,
-        whatever search raises, and what the engine raises later, or where no passages are wanted.
+        it has written anything, the passages are quoted instead, if any are wanted. Raises TooLong when not even the
+        question fits, whatever search raises, and what the engine raises later.
         """
         prompts = Prompts(question.language, question.role or "search")
         past = [_past(turn, question) for turn in turns]
@@ -130,7 +130,7 @@ class Answerer:
                         yield event
                 return
             except (EngineFailed, EngineTimeout, Unavailable) as problem:
-                if draft.written or not question.uses_documents:
+                if draft.written:
                     raise
                 why = problem
         if question.uses_documents and draft.finding is None:

@@ -1,6 +1,6 @@
 """The library as answering reads it: what a question finds, with what stands around it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -35,11 +35,20 @@ class Finding:
 class Reader:
     """Finds and reads."""
 
-    def __init__(self, search: Search, documents: Documents) -> None:
-        self._search, self._documents = search, documents
+    def __init__(
+        self, search: Search, documents: Documents, first: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """first: waits for documents that are being read; False where none are."""
+        self._search, self._documents, self._first = search, documents, first
 
     async def find(self, question: Question, texts: Sequence[str]) -> Finding:
         """The passages for a question; texts: what to search, the question itself or what it was made into."""
+        found = await self._found(question, texts)
+        if found.is_empty and await self._first():
+            found = await self._found(question, texts)
+        return found
+
+    async def _found(self, question: Question, texts: Sequence[str]) -> Finding:
         every = [await self._search.find(_wish(question, text)) for text in texts]
         hits = _merged(every, question.top_k)
         candidates = await run_sync(self._candidates, hits)

@@ -41,6 +41,7 @@ WINDOW_SHARE = (
 )
 WORKER_BYTES, WORKER_S = 2**30, 120.0
 LINGER_S = 10.0  # searches that began before a switch of collections have ended by then
+FIRST_S = 10.0  # that a question waits for the first documents of a library
 RETRY_S = 60.0  # vectors that could not be made are tried again
 
 TERMS = str(terms.VERSION)
@@ -100,7 +101,9 @@ class Library:
         limit = PASSAGE_TOKENS
         if self._embedder is not None:
             limit = min(limit, int(self._embedder.window * WINDOW_SHARE))
-        self._sync = Sync(parts.store, self._filling, parts.workers, limit, self.progress)
+        self._sync = Sync(
+            parts.store, self._filling, parts.workers, limit, self.progress, self.roots.have
+        )
 
     async def __aenter__(self) -> Self:
         await self.roots.refresh()
@@ -180,10 +183,25 @@ class Library:
         return await self.roots.add(folder)
 
     async def remove(self, folder: Path) -> str:
-        """Take a folder out, with its documents at once, and return its path. The files stay as they are."""
+        """Take a folder out and return its path: its documents are no answers any more. The files stay as they are.
+
+        A sync that runs leaves the rest of it unread; what was read is deleted after it.
+        """
         path = await self.roots.remove(folder)
-        await self.sync({path})
+        if self._alone.locked():
+            self._tasks.append(self._group.create_task(self._told({path})))
+        else:
+            await self.sync({path})
         return path
+
+    async def first(self) -> bool:
+        """Where files are being read, wait for them, `FIRST_S` at most; False where none are."""
+        if not self._alone.locked():
+            return False
+        with anyio.move_on_after(FIRST_S):
+            async with self._alone:
+                pass
+        return True
 
     async def status(self) -> Status:
         """Folders, counts, and how far a running sync is."""

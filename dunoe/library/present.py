@@ -1,6 +1,6 @@
-"""Documents whose files are there: what was deleted is no answer, whether a sync has seen it or not."""
+"""Documents that are there: what was deleted or taken out is no answer, whether a sync has seen it or not."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from dunoe.library.search import Texts
@@ -10,16 +10,17 @@ from dunoe.store.documents import DocumentRow, Located
 class Present:
     """The catalogue as search reads it, without the documents that are gone since the last sync. Blocking."""
 
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
+    def __init__(self, texts: Texts, is_ours: Callable[[str], bool]) -> None:
+        """is_ours: whether a path lies in a library folder."""
+        self._texts, self._is_ours = texts, is_ours
 
     def passages(self, ids: Collection[str]) -> Mapping[str, Located]:
-        """These passages with their documents; those whose file was deleted are left out."""
+        """These passages with their documents, without those whose file was deleted or whose folder was taken out."""
         found = self._texts.passages(ids)
         gone = {
             one.id
             for one in {row.document.id: row.document for row in found.values()}.values()
-            if is_gone(one)
+            if not self._is_ours(one.path) or is_gone(one)
         }
         return {id: row for id, row in found.items() if row.document.id not in gone}
 

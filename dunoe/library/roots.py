@@ -33,6 +33,10 @@ class Roots:
         """Absolute paths, each once."""
         return tuple(dict.fromkeys((*self._set, *self._added))) or self._sample
 
+    def have(self, path: str) -> bool:
+        """Whether a file or folder lies in the library."""
+        return any(is_below(path, folder) for folder in self.all())
+
     @property
     def are_ours(self) -> bool:
         """Did a person name any, so that the guide is not read?"""

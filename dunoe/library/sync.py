@@ -4,7 +4,7 @@ The order of writes stands in docs/design/library.md: a process may be killed be
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,10 +66,12 @@ class Sync:
         workers: Reader,
         limit_tokens: int,
         progress: Progress,
+        is_ours: Callable[[str], bool],
     ) -> None:
+        """is_ours: whether a path lies in a library folder, asked again while files are read."""
         self._documents, self._intake = store.documents, store.intake
         self._filling, self._workers = filling, workers
-        self._limit_tokens, self._progress = limit_tokens, progress
+        self._limit_tokens, self._progress, self._is_ours = limit_tokens, progress, is_ours
         self._parser = f"{workers.version}/{limit_tokens}"
 
     async def run(
@@ -136,7 +138,7 @@ class Sync:
             return
         files, failure = iter(todo), None
         send, receive = anyio.create_memory_object_stream[_Read](2 * self._workers.size)
-        async with anyio.create_task_group() as readers:
+        async with receive, anyio.create_task_group() as readers:
             for _ in range(min(self._workers.size, len(todo))):
                 readers.start_soon(self._read, files, send.clone())
             send.close()
@@ -151,6 +153,8 @@ class Sync:
     async def _read(self, files: Iterator[Todo], send: MemoryObjectSendStream[_Read]) -> None:
         with send:
             for one in files:
+                if not self._is_ours(one.seen.path):  # its folder was taken out meanwhile
+                    continue
                 self._progress.current = written(one.seen.path)
                 taken: Taken | Problem
                 try:
@@ -165,19 +169,18 @@ class Sync:
         """Write in batches, so that a commit is paid once for many and nobody waits long for a slow neighbour."""
         batch: list[_Read] = []
         size, due, is_open = 0, math.inf, True
-        with receive:
-            while is_open:
-                with anyio.move_on_at(due) as waited:
-                    try:
-                        batch.append(await receive.receive())
-                    except anyio.EndOfStream:
-                        is_open = False
-                    else:
-                        size += _size(batch[-1].taken)
-                        due = min(due, anyio.current_time() + PATIENCE_S)
-                if batch and (waited.cancelled_caught or size >= BATCH or not is_open):
-                    await self._write(batch)
-                    batch, size, due = [], 0, math.inf
+        while is_open:
+            with anyio.move_on_at(due) as waited:
+                try:
+                    batch.append(await receive.receive())
+                except anyio.EndOfStream:
+                    is_open = False
+                else:
+                    size += _size(batch[-1].taken)
+                    due = min(due, anyio.current_time() + PATIENCE_S)
+            if batch and (waited.cancelled_caught or size >= BATCH or not is_open):
+                await self._write(batch)
+                batch, size, due = [], 0, math.inf
 
     async def _write(self, batch: Sequence[_Read]) -> None:
         """All documents of a batch, in the order that survives a kill."""

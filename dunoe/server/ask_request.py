@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from dunoe.answering.question import Question, SearchMode
 from dunoe.errors import BadRequest, Language, Text
@@ -22,16 +22,25 @@ Names = str | list[str | int] | None
 
 
 class FiltersBody(Body):
-    """Which documents may answer. Each takes one value or a list; inside a list any will do."""
+    """Which documents may answer. Each takes one value or a list; inside a list any will do.
+
+    A name that is none is refused: ignored, it would let every document answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     file_path: Names = Field(None, description="a path or a glob, such as **/*.md")
     folder: Names = None
-    tags: Names = None
-    labels: Names = None
-    projects: Names = None
-    types: Names = None
-    statuses: Names = None
-    kinds: Names = Field(None, description="markdown, pdf, hwp, …")
+    tags: Names = Field(None, validation_alias=AliasChoices("tags", "tag"))
+    labels: Names = Field(None, validation_alias=AliasChoices("labels", "label"))
+    projects: Names = Field(None, validation_alias=AliasChoices("projects", "project"))
+    types: Names = Field(None, validation_alias=AliasChoices("types", "type"))
+    statuses: Names = Field(None, validation_alias=AliasChoices("statuses", "status"))
+    kinds: Names = Field(
+        None,
+        description="markdown, pdf, hwp, …",
+        validation_alias=AliasChoices("kinds", "kind"),
+    )
     since: str | None = Field(None, description="YYYY-MM-DD")
     until: str | None = Field(None, description="YYYY-MM-DD")
 

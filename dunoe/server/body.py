@@ -29,6 +29,7 @@ _KO = {  # pydantic's words for the mistakes that people make
     "model_type": "객체여야 합니다",
     "model_attributes_type": "객체여야 합니다",
     "too_short": "비어 있을 수 없습니다",
+    "extra_forbidden": "모르는 이름입니다",
     "literal_error": "정해진 값 중 하나여야 합니다",
     "greater_than_equal": "값이 너무 작습니다",
     "less_than_equal": "값이 너무 큽니다",

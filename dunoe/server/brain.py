@@ -179,7 +179,11 @@ async def _with_library(brain: Brain) -> AsyncIterator[None]:
         else:
             brain.opened = Opened(
                 opened,
-                Search(Present(brain.store.documents), lambda: opened.indexes.active, models),
+                Search(
+                    Present(brain.store.documents, opened.roots.have),
+                    lambda: opened.indexes.active,
+                    models,
+                ),
             )
             if settings.library.watch:
                 watching = await stack.enter_async_context(anyio.create_task_group())

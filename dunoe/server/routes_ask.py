@@ -64,7 +64,7 @@ async def _answer(asked: Asked, question: Question) -> AsyncGenerator[Event, Non
     brain = asked.brain
     turns = await _turns(asked, question)
     model = await _model(asked, question)
-    reader = Reader(brain.search, brain.store.documents)
+    reader = Reader(brain.search, brain.store.documents, brain.library.first)
     heard = (lambda _: None) if isinstance(model, Problem) else ear(asked, model)
     answerer = Answerer(reader, partial(slot, asked), heard, brain.counts, brain.reading_tokens)
     async with aclosing(answerer.answer(question, turns, model)) as events:

@@ -218,8 +218,12 @@ def as_json(turns: Sequence[Turn]) -> str:
 
 
 def _source(number: int, source: Source) -> str:
-    said = [str(source[name]) for name in ("file", "heading", "lines", "page") if source.get(name)]
-    return f"{number}. {_one_line(' · '.join(said))}"
+    """Its file, headings and place; a client of one's own may have kept it in another form."""
+    said = [source.get("file"), source.get("heading"), source.get("lines"), source.get("page")]
+    said[1] = " > ".join(map(str, said[1])) if isinstance(said[1], list) else said[1]
+    said[2] = "L" + "-".join(map(str, said[2])) if isinstance(said[2], list) else said[2]
+    said[3] = f"p.{said[3]}" if isinstance(said[3], int) else said[3]
+    return f"{number}. {_one_line(' · '.join(str(one) for one in said if one))}"
 
 
 def _one_line(text: str) -> str:

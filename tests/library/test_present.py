@@ -28,7 +28,9 @@ class NoModels:
 
 async def found(library: Library, question: str = "한강") -> set[str]:
     """The files that answer now."""
-    search = Search(Present(library.documents), lambda: library.indexes.active, NoModels())
+    search = Search(
+        Present(library.documents, library.roots.have), lambda: library.indexes.active, NoModels()
+    )
     return {hit.document.name for hit in (await search.find(Wish(question))).hits}
 
 
@@ -51,6 +53,15 @@ async def test_a_deleted_file_answers_no_more(rivers: Library, notes: Path) -> N
     assert await found(rivers) == set()
     (notes / "sub").write_text("now a file")
     assert await found(rivers) == set()
+
+
+async def test_a_folder_that_was_taken_out_answers_no_more(rivers: Library, notes: Path) -> None:
+    search = Search(
+        Present(rivers.documents, lambda path: "/sub/" not in path),
+        lambda: rivers.indexes.active,
+        NoModels(),
+    )
+    assert [hit.document.name for hit in (await search.find(Wish("한강"))).hits] == ["a.md"]
 
 
 async def test_a_library_folder_that_is_away_still_answers(rivers: Library, notes: Path) -> None:

@@ -10,10 +10,14 @@ import pytest
 
 from dunoe.errors import Busy, Problem
 from dunoe.library import bm25
+from dunoe.library.filling import Filling
 from dunoe.library.index.point import ANY, Filter
 from dunoe.library.library import Library, Parts
+from dunoe.library.taken import Taken
+from dunoe.library.workers import Workers
 from dunoe.settings import LibrarySettings, Settings
 from dunoe.store.documents import DocumentRow
+from tests.served import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -441,6 +445,56 @@ async def test_a_sync_that_is_cancelled_goes_on_where_it_was(library: Library, n
     counts = library.documents.counts()
     assert counts.documents == 400
     assert library.indexes.active.index.count() == counts.passages
+
+
+async def test_a_sync_that_is_cancelled_while_its_readers_wait_ends_as_cancelled(
+    library: Library, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put(filling: Filling, ready: object) -> None:
+        is_writing.set()
+        await asyncio.Event().wait()
+
+    is_writing = asyncio.Event()
+    monkeypatch.setattr(Filling, "put", put)
+    for n in range(400):
+        (notes / f"{n}.md").write_text(RIVERS, "utf-8")
+    running = asyncio.create_task(library.sync())
+    async with asyncio.timeout(PATIENCE_S):
+        await is_writing.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_a_folder_that_is_taken_out_while_it_is_read_is_left_at_once(
+    library: Library, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(workers: Workers, path: Path, limit_tokens: int) -> Taken:
+        if path.parent == other:
+            is_there.set()
+            await may_go_on.wait()
+        return await read_at_once(workers, path, limit_tokens)
+
+    is_there, may_go_on, read_at_once = asyncio.Event(), asyncio.Event(), Workers.read
+    monkeypatch.setattr(Workers, "read", read)
+    other = tmp_path / "other"
+    other.mkdir()
+    for n in range(50):
+        (other / f"{n}.md").write_text(RIVERS, "utf-8")
+    (notes / "a.md").write_text(RIVERS, "utf-8")
+    await library.add(other)
+    running = asyncio.create_task(library.sync())
+    async with asyncio.timeout(PATIENCE_S):
+        await is_there.wait()
+        await library.remove(other)  # waits for nobody
+        first = asyncio.create_task(library.first())
+        may_go_on.set()
+        assert await first is True
+        read_until_then = (await running).files_done
+        await library.sync()  # behind the one that takes the folder out
+    assert found(library, "한강") == ["a.md"]
+    assert read_until_then <= 3
+    assert await library.first() is False
 
 
 async def test_one_library_is_synced_by_one_process_at_a_time(

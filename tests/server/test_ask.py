@@ -172,6 +172,21 @@ async def test_english_is_answered_in_english_when_asked(house: Served) -> None:
     assert "found nothing" in answer["answer"]
 
 
+@pytest.mark.parametrize("name", ["tag", "tags"])
+async def test_a_filter_has_one_name_or_many(house: Served, name: str) -> None:
+    answer = await asked(house, question="소유권이란 무엇인가요?", filters={name: "러스트"})
+    assert {one["file"] for one in answer["sources"]} == {"notes/소유권.md"}
+    answer = await asked(house, question="소유권이란 무엇인가요?", filters={name: "자바"})
+    assert answer["sources"] == []
+
+
+async def test_a_filter_that_is_none_is_refused(house: Served) -> None:
+    body = orjson.dumps({"question": "소유권이란?", "filters": {"bogus": 1}})
+    got = await call(house, "POST", "/api/ask", body)
+    assert got.status == 400
+    assert "bogus" in got.body.decode()
+
+
 async def test_without_documents_the_model_alone_answers(house: Served, fake: FakeEngine) -> None:
     fake.plan(Turn(text=["반갑습니다"]))
     answer = await asked(house, question="안녕?", context_enabled=False)
@@ -257,6 +272,15 @@ async def test_without_any_model_the_reply_says_how_to_get_one(tmp_path: Path) -
         assert answer["ollama_feedback"]["models"] == []
         assert answer["is_refusal"] is False
     assert alone["answer"] == alone["error"]
+
+
+async def test_a_model_that_fails_says_so_where_no_documents_were_asked_for(
+    house: Served, fake: FakeEngine
+) -> None:
+    fake.plan(Turn(fault="status", status=500, error="out of memory"))
+    answer = await asked(house, question="안녕?", context_enabled=False)
+    assert answer["answer"] == answer["error"]
+    assert "out of memory" in answer["ollama_feedback"]["message"]
 
 
 async def test_a_follow_up_is_searched_as_a_question_of_its_own(

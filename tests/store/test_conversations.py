@@ -138,4 +138,9 @@ def test_a_session_can_be_taken_along(conversations: Conversations) -> None:
     assert "\n규칙입니다 [1]\n\n1. 책/4장.md · 소유권 · 3-9\n" in text
     (read,) = json.loads(as_json(turns))
     assert read["sources"] == [source]
+    ours = {"file": "a.md", "heading": ["소유권", "규칙"], "lines": [1, 13], "page": None}
+    paged: dict[str, object] = {"file": "b.pdf", "heading": [], "lines": None, "page": 3}
+    other = conversations.save(NOBODY, "규칙은?", "둘 [1][2]", sources=[ours, paged])
+    text = as_markdown(conversations.turns(NOBODY, other.session_id))
+    assert "\n1. a.md · 소유권 > 규칙 · L1-13\n2. b.pdf · p.3\n" in text
     assert read["created_at"] == turn.created_at.isoformat()

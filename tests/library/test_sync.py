@@ -454,13 +454,21 @@ async def test_a_sync_that_is_cancelled_while_its_readers_wait_ends_as_cancelled
         is_writing.set()
         await asyncio.Event().wait()
 
+    async def read(workers: Workers, path: Path, limit_tokens: int) -> Taken:
+        await asyncio.sleep(0)
+        return taken
+
     is_writing = asyncio.Event()
-    monkeypatch.setattr(Filling, "put", put)
     for n in range(400):
         (notes / f"{n}.md").write_text(RIVERS, "utf-8")
+    taken = await library._workers.read(notes / "0.md", 300)
+    monkeypatch.setattr(Workers, "read", read)
+    monkeypatch.setattr(Filling, "put", put)
     running = asyncio.create_task(library.sync())
     async with asyncio.timeout(PATIENCE_S):
         await is_writing.wait()
+        for _ in range(100):  # until both readers wait for the writer
+            await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

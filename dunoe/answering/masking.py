@@ -17,6 +17,9 @@ _NUMBERS = (
     rf"(?<![\d.])(?:\+?82[\s.()-]{{0,3}}0?|\(?0)(?:2|1[016-9]|[3-6][1-5]|70|80|50\d)(?:\)|{_DASH}|[\s.])?\s?"
     rf"\d{{3,4}}(?:{_DASH}|[\s.])?\s?\d{{4}}(?!\d)",
 )
+_NAMED = (
+    r"(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|비밀\s?번호|암호)[\"']?)"
+)
 _KEYS = (
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s*[A-Za-z0-9+/=]{10,80})+(?:\s*-----END [A-Z ]*PRIVATE KEY-----)?",
     r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
@@ -24,9 +27,13 @@ _KEYS = (
     r"\b(?:gh[oprsu]|github_pat|hf|npm|pypi)[_-][A-Za-z0-9_-]{16,}",
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}",
     r"(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{16,}",
-    # a password or key that is written behind its name; code that fetches one has brackets
-    r"(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|비밀\s?번호|암호)[\"']?\s*[:=]\s*[\"']?)"
-    r"(?P<value>(?=[^\s\"'<>(){}]{0,80}\d)[^\s\"'<>(){},;]{6,200})",
+    # a password or key that is written behind its name: with a digit, in quotes, or too long for a word of a type;
+    # code that fetches one goes on with a bracket or a dot
+    rf"{_NAMED}\s*[:=]\s*[\"'](?P<quoted>[^\s\"'<>(){{}}]{{6,200}})(?=[\"'])",
+    rf"{_NAMED}[\"']?\s*[:=]\s*(?P<plain>(?:(?=[^\s\"'<>(){{}}]{{0,80}}\d)[^\s\"'<>(){{}},;]{{6,200}}"
+    rf"|[A-Za-z!@#$%^&*_+-]{{12,200}}(?![\w(.])))",
+    r"(?:비밀\s?번호|암호)(?:는|은)\s*[\"'`]?(?P<said>[A-Za-z0-9!@#$%^&*_.+-]{6,64})"
+    r"(?=[\"'`]?\s*(?:입니다|이다|이고|이며|이에요|예요|였|[,)\n]|$))",
 )
 _SECRET = re.compile(f"(?P<number>{'|'.join(_NUMBERS)})|{'|'.join(_KEYS)}")
 
@@ -62,7 +69,9 @@ def _masked_leaves(leaves: Sequence[Leaf]) -> list[Leaf]:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    if (value := found["value"]) is not None:
-        return found[0][: -len(value)] + "*" * len(value)
-    shown = r"[^\W_]" if found["number"] is not None else r"\S"
-    return re.sub(shown, "*", found[0])
+    if found["number"] is not None:
+        return re.sub(r"[^\W_]", "*", found[0])
+    value = found["quoted"] or found["plain"] or found["said"]
+    if value is None:
+        return re.sub(r"\S", "*", found[0])
+    return found[0][: -len(value)] + "*" * len(value)

@@ -24,6 +24,9 @@ from tests.answering.making import candidate, document
         ("Authorization: Bearer abcdefghij0123456789", "Authorization: Bearer " + "*" * 20),
         ('password = "hunter2!x"', 'password = "**********"'.replace("*" * 10, "*" * 9)),
         ("비밀번호: qwer1234", "비밀번호: ********"),
+        ("비밀번호는 hunter2입니다", "비밀번호는 *******입니다"),
+        ("password = correcthorsebattery", "password = " + "*" * 19),
+        ('api_key: "abcdefABCDEF"', 'api_key: "************"'),
     ],
 )
 def test_it_is_hidden(text: str, hidden: str) -> None:
@@ -46,6 +49,8 @@ def test_a_private_key_is_hidden_to_its_end_or_as_far_as_it_goes() -> None:
         "2026-11-23 10:20:30에 1,234,567원을 보냈다",
         "대표 전화 1588-1234, 우편번호 06236, 제2026-1234567호",
         "token = get_token()  # password: 문자열",
+        "token = self.settings_of_the_server.token; password: str = required",
+        "비밀번호는 8자 이상이고 영문과 숫자를 섞습니다. 암호는 Argon2로 저장합니다.",
         "UUID 550e8400-e29b-41d4-a716-446655440000, 버전 10.0.22631.4460, 192.168.0.100",
         "ISBN 978-89-6848-000-1, 사업자등록번호 123-45-67890, 계좌는 은행에",
         "task-list-of-many-words, disk-usage, desk_2024_report_final",

@@ -168,10 +168,12 @@ def load_set(corpus: Path, queries: Path, qrels: Path) -> JudgedSet:
 
     corpus, queries: a JSON object on each line with `id` (or `_id`) and `text`, documents with `title`.
     qrels: question, document and relevance on each line, tabs between them; a first line with names is skipped.
-    Raises NotFound and BadRequest that name the file and line.
+    Raises NotFound and BadRequest that name the file and line, also where nothing is left to measure.
     """
-    documents = _rows(corpus)
-    questions = {id_: row.text for id_, row in _rows(queries).items()}
+    if not (documents := _rows(corpus)):
+        raise _broken(str(corpus), "문서가 하나도 없습니다", "there are no documents")
+    if not (questions := {id_: row.text for id_, row in _rows(queries).items()}):
+        raise _broken(str(queries), "질문이 하나도 없습니다", "there are no questions")
     marks: dict[str, dict[str, int]] = {}
     for where, question, document, mark in _marks(qrels):
         if document not in documents:
@@ -180,6 +182,12 @@ def load_set(corpus: Path, queries: Path, qrels: Path) -> JudgedSet:
             )
         if question in questions:
             marks.setdefault(question, {})[document] = mark
+    if not marks:
+        raise _broken(
+            str(qrels),
+            f"{queries}의 질문에 단 관련도가 없습니다 (정수가 없는 첫 줄은 이름 줄로 봅니다)",
+            f"no question of {queries} is marked (a first line without a number is taken for names)",
+        )
     return JudgedSet(list(documents.values()), questions, marks)
 
 

@@ -110,6 +110,23 @@ def test_what_cannot_be_measured_is_refused_in_two_lines(
     assert said in done.err
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("corpus", "", "corpus: 문서가 하나도 없습니다"),
+        ("queries", "", "queries: 질문이 하나도 없습니다"),
+        ("qrels", "cat\td-cat\tx\n", "qrels: "),
+    ],
+)
+def test_a_set_with_nothing_in_it_names_the_file_that_is_empty(
+    typed: Callable[..., Said], judged: list[str], tmp_path: Path, file: str, text: str, said: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    done = typed("eval", "retrieval", *judged, "--modes", "lexical")
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 2)
+    assert said in done.err
+
+
 @pytest.fixture
 def library(typed: Callable[..., Said], tmp_path: Path) -> Callable[..., Said]:
     """A command line beside a library of two documents."""

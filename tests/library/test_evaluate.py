@@ -154,6 +154,9 @@ def test_a_set_is_read(tmp_path: Path) -> None:
         ({"qrels": QRELS + "q1 d1 1\n"}, "qrels.tsv:6"),
         ({"qrels": QRELS + "q1\td2\tyes\n"}, "qrels.tsv:6"),
         ({"qrels": QRELS + "q1\td9\t1\n"}, "qrels.tsv:6: there is no document 'd9'"),
+        ({"corpus": ""}, "corpus.jsonl: there are no documents"),
+        ({"queries": "\n"}, "queries.jsonl: there are no questions"),
+        ({"qrels": "q1\td1\tx\n"}, "queries.jsonl is marked"),
     ],
 )
 def test_a_broken_set_names_file_and_line(

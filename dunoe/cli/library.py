@@ -27,7 +27,7 @@ from dunoe.cli.terminal import (
     settings_from,
 )
 from dunoe.cli.watching import LOOK_S, WATCHED, watched
-from dunoe.errors import Problem, Text
+from dunoe.errors import BadRequest, Problem, Text
 from dunoe.server.brain import Brain
 from dunoe.server.routes_library import progress_json
 
@@ -44,9 +44,8 @@ _STOPPED = Text(
     "Stopped. What was read stays; the next `dunoe library sync` goes on from here.",
 )
 
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="폴더나 파일 · a folder, or a file")]
-Folders = Annotated[
-    list[Path], typer.Argument(metavar="FOLDER…", help="폴더나 파일 · folders, or files")
+Folders = Annotated[  # not paths: as one, "" would be the folder one stands in
+    list[str], typer.Argument(metavar="FOLDER…", help="폴더나 파일 · folders, or files")
 ]
 Label = Annotated[str, typer.Argument(metavar="LABEL", help="라벨 · the label")]
 Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="문서 · documents")]
@@ -62,10 +61,16 @@ def add(
     config: ConfigFile = None,
 ) -> None:
     """폴더를 더하고 읽습니다 · add folders and read them"""
+    paths = [_path(folder) for folder in folders]
+    if any(path.resolve() == Path(path.anchor) for path in paths):
+        raise BadRequest(
+            Text("컴퓨터 전체는 더할 수 없습니다", "the whole machine cannot be added"),
+            Text("문서가 있는 폴더를 고르세요.", "choose the folder that has the documents."),
+        )
 
     async def work(reached: Reached) -> Json:
-        for folder in folders:
-            await reached.client.json("POST", "/api/library/folders", _body(folder))
+        for path in paths:
+            await reached.client.json("POST", "/api/library/folders", {"path": str(path)})
         if sync_:
             await synced(reached, is_quiet=as_json)
         return await reached.client.json("GET", "/api/library")
@@ -76,10 +81,11 @@ def add(
 @app.command()
 def remove(folders: Folders, as_json: AsJson = False, config: ConfigFile = None) -> None:
     """폴더를 뺍니다; 파일은 그대로입니다 · take folders out; their files stay"""
+    paths = [_path(folder) for folder in folders]
 
     async def work(reached: Reached) -> Json:
-        for folder in folders:
-            await reached.client.json("DELETE", "/api/library/folders", _body(folder))
+        for path in paths:
+            await reached.client.json("DELETE", "/api/library/folders", {"path": str(path)})
         return await reached.client.json("GET", "/api/library")
 
     _show(reach(settings_from(config), work), as_json=as_json)
@@ -191,8 +197,14 @@ def _label(
         print_table(columns, [[file, ", ".join(some) or "-"] for file, some in labels.items()])
 
 
-def _body(folder: Path) -> Json:
-    return {"path": str(folder.expanduser().absolute())}
+def _path(folder: str) -> Path:
+    """Where it is; raises BadRequest where nothing is named."""
+    if not folder.strip():
+        raise BadRequest(
+            Text("폴더 이름이 비었습니다", "the folder's name is empty"),
+            Text("지금 있는 폴더는 `.`으로 쓰세요.", "write `.` for the one you are in."),
+        )
+    return Path(folder).expanduser().absolute()
 
 
 def document_path(file: str) -> str:

@@ -76,6 +76,21 @@ def test_a_folder_comes_in_is_read_and_goes_out_without_a_server(
 
 
 @pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("", "이름이 비었습니다"), ("/", "컴퓨터 전체"), ("/tmp/..", "컴퓨터 전체")],
+)
+def test_no_folder_and_every_folder_are_refused_before_anything_is_added(
+    typed: Callable[..., Said], notes: Path, folder: str, said: str
+) -> None:
+    done = typed("library", "add", "--no-sync", notes, folder)
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 2)
+    assert said in done.err
+    assert counts(typed("library", "status", "--json")) == (0, 0, 0)
+    assert json.loads(typed("library", "status", "--json").out)["folders"] == []
+
+
+@pytest.mark.usefixtures("alone")
 def test_without_folders_it_says_how_to_add_one(typed: Callable[..., Said]) -> None:
     assert "dunoe library add" in typed("library", "status").out
 

@@ -21,7 +21,7 @@ from dunoe.cli.terminal import (
     say,
     settings_from,
 )
-from dunoe.errors import BadRequest, EngineFailed, Text
+from dunoe.errors import BadRequest, EngineFailed, Text, Unavailable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -79,12 +79,20 @@ def ask(  # noqa: PLR0913 - one parameter an option: this is how typer reads a c
         if has_documents:
             await ready(reached, is_quiet=as_json)
         if as_json:
-            return await reached.client.json("POST", "/api/ask", body)
+            answer = await reached.client.json("POST", "/api/ask", body)
+            _raise_if_silent(answer["ollama_feedback"], answer["sources"])
+            return answer
         return await _Answer().heard(reached, body)
 
     found = reach(settings, work, Text("(멈췄습니다)", "(stopped)"))
     if as_json:
         print_json(found)
+
+
+def _raise_if_silent(feedback: Json | None, sources: list[Json]) -> None:
+    """Raise what keeps the model from answering where no passage can stand in for it."""
+    if feedback is not None and not sources:
+        raise Unavailable(feedback["message"], feedback["detail"])
 
 
 class _Answer:
@@ -119,6 +127,8 @@ class _Answer:
         match event["type"]:
             case "sources":
                 self._sources = event["content"]
+            case "ollama_feedback":
+                _raise_if_silent(event["content"], self._sources)
             case "chunk":
                 self._turn(is_thinking=False)
                 self._write(harmless(event["content"]))
@@ -141,11 +151,12 @@ class _Answer:
         self._is_midline = not text.endswith("\n") if text else self._is_midline
 
     def _close(self) -> None:
-        """The sources: those that the answer cites, or all of them where it cites none."""
+        """The sources: those that the answer cites, or all of them where it cites none.
+
+        What `error` says was said before: at the end of the quotes, or by a warning.
+        """
         for warning in self._done["warnings"]:
             complain_softly(warning)
-        if self._done["error"]:
-            complain_softly(self._done["error"])
         cited = {one["number"] for one in self._done["citations"]}
         shown = [one for one in self._sources if one["number"] in cited] or self._sources
         if not shown:

@@ -121,10 +121,33 @@ def test_without_server_and_model_passages_are_quoted(
     assert done.code == 0
     assert "사과의 색은 빨강이다." in done.out
     assert "dunoe models pull" in done.out
+    assert "dunoe models pull" not in done.err  # said once
     assert "[1] notes/과일.md > 과일  1-3줄\n" in done.out
     said = json.loads(typed("ask", QUESTION, "--json").out)
     assert said["sources"][0]["file"] == "notes/과일.md"
     assert said["model_used"] is None
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_without_model_and_documents_nothing_answers(
+    typed: Callable[..., Said], tmp_path: Path, more: list[str]
+) -> None:
+    (tmp_path / "dunoe.toml").write_text("[server]\nport = 9\n")
+    done = typed("ask", "안녕", "--no-documents", *more)
+    assert (done.code, done.out) == (1, "")
+    assert [line[:4] for line in done.err.splitlines()] == ["오류: ", "  해결"]
+    assert "dunoe models pull" in done.err
+
+
+@pytest.mark.anyio
+async def test_an_engine_that_is_down_is_said_once(
+    tmp_path: Path, told: Callable[..., Said]
+) -> None:
+    async with behind(tmp_path, Turn(fault="closed")):
+        done = await anyio.to_thread.run_sync(lambda: told("ask", QUESTION))
+    assert done.code == 0
+    assert "사과의 색은 빨강이다." in done.out
+    assert done.err == "임베딩 모델이 없어 낱말로만 찾았습니다\n"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Problem as problem:
         _refuse(problem)
     except TyperException as exc:
-        _refuse(misspelt(exc))
+        _refuse(misspelt(exc, argv))
     except (Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
 

@@ -1,6 +1,7 @@
 """A command line that makes no sense: what typer says of it, in Korean too."""
 
 import re
+from collections.abc import Sequence
 
 from typer.exceptions import TyperException
 
@@ -25,15 +26,20 @@ _KO = (  # typer's sentences; {0} is the first group
 )  # fmt: skip
 
 
-def misspelt(exc: TyperException) -> Problem:
+def misspelt(exc: TyperException, argv: Sequence[str]) -> Problem:
     """What typer says of a wrong option, in the form of our own refusals."""
     context = getattr(exc, "ctx", None)
     path = context.command_path if context is not None else "dunoe"
     said = exc.format_message()
-    problem = BadRequest(
-        Text(_korean(said), said),
-        Text(f"`{path} --help`를 보세요.", f"see `{path} --help`."),
-    )
+    hint = Text(f"`{path} --help`를 보세요.", f"see `{path} --help`.")
+    short = re.fullmatch(r"No such option: (-[^-])", said)
+    if short and path == "dunoe search":
+        word = next(word for word in argv if word.startswith(short[1]))
+        hint = Text(
+            f'빼고 찾을 낱말은 `--` 뒤나 따옴표 안에 쓰세요: `{path} -- {word}`, `{path} "사과 {word}"`',
+            f'a word to leave out goes behind `--` or into quotes: `{path} -- {word}`, `{path} "apple {word}"`',
+        )
+    problem = BadRequest(Text(_korean(said), said), hint)
     problem.exit_code = exc.exit_code  # type: ignore[misc]  # 2, as every shell tool says
     return problem
 
@@ -41,5 +47,5 @@ def misspelt(exc: TyperException) -> Problem:
 def _korean(said: str) -> str:
     for pattern, words in _KO:
         if found := re.fullmatch(pattern, said, re.DOTALL):
-            return words.format(*found.groups())
+            return words.format(*(one.replace("' / '", " / ") for one in found.groups()))
     return f"명령을 이해하지 못했습니다: {said}"

@@ -74,13 +74,18 @@ def search(  # noqa: PLR0913 - one parameter an option: this is how typer reads 
 
     async def work(reached: Reached) -> Json:
         await ready(reached, is_quiet=as_json)
-        return await reached.client.json("GET", asked(wanted))
+        found = await reached.client.json("GET", asked(wanted))
+        if not found["results"] and (kind or folder):
+            there.update(await reached.client.json("GET", "/api/search/filters"))
+        return found
 
+    there: Json = {}
     found = reach(settings_from(config), work)
     if as_json:
         print_json(found)
     else:
         _show(found)
+        _show_choices(there)
 
 
 def asked(wanted: dict[str, object]) -> str:
@@ -127,6 +132,14 @@ def _show(found: Json) -> None:
         )
         out.print(head, soft_wrap=True)
         out.print(Line("   ").append_text(lit(hit["highlighted_snippet"])), soft_wrap=True)
+
+
+def _show_choices(there: Json) -> None:
+    """What there is to choose from, where nothing was found among what was chosen."""
+    if there:
+        kinds, folders = ", ".join(there["file_types"]), ", ".join(there["folders"])
+        say(Text(f"있는 종류: {kinds or '-'}", f"Kinds there are: {kinds or '-'}"))
+        say(Text(f"있는 폴더: {folders or '-'}", f"Folders there are: {folders or '-'}"))
 
 
 def lit(snippet: str) -> Line:

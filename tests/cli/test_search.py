@@ -94,3 +94,16 @@ def test_what_cannot_be_searched_is_refused_in_two_lines(
     assert done.out == ""
     assert done.err.splitlines()[-2].startswith("오류: ")
     assert done.err.splitlines()[-1].startswith("  해결: ")
+
+
+@pytest.mark.parametrize("words", [["--kind", "nope"], ["--folder", "/nope"]])
+def test_a_kind_or_folder_that_is_not_there_names_those_that_are(
+    library: Callable[..., Said], tmp_path: Path, words: list[str]
+) -> None:
+    done = library("search", "사과", *words)
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "찾지 못했습니다.",
+        "있는 종류: markdown, text",
+        f"있는 폴더: {tmp_path / 'notes'}",
+    ]

@@ -62,5 +62,5 @@ export function place(words, { page, slide, cells, lines, line }) {
   return first === last ? words.line(first) : words.lines(first, last);
 }
 
-/** The last part of a path. */
-export const nameOf = (path) => String(path ?? "").split(/[\\/]/).pop();
+/** The last part of a path. A \ is part of a name: a byte that is no text comes as \xff. */
+export const nameOf = (path) => String(path ?? "").split("/").pop();

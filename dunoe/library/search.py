@@ -1,6 +1,6 @@
 """A question finds passages: both legs asked, fused, read, checked, and reranked when a model for that is set."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
 from statistics import mean, pstdev
@@ -20,7 +20,7 @@ Mode = Literal["lexical", "semantic", "hybrid"]
 MatchType = Literal["lexical", "dense", "both", "name", "phrase", "without"]
 
 POOL = 100  # candidates of each leg
-DEEP_POOL = 1_000  # where a phrase or an excluded word will drop most of them
+DEEP_POOL = 400  # where a phrase or an excluded word will drop most of them
 READ = 50  # candidates that are read at first
 RERANKED = 30  # of them, those that a reranker reads
 NAMED = 20  # candidates out of each file that the question names
@@ -267,23 +267,30 @@ class Search:
         """Hits that hold what the question demands, best first."""
         fused = fuse(legs.lexical, legs.dense, self._way, self._dense_weight)
         scale = self._scale(legs)
-        enough = max(READ, 4 * wish.top_k)
-        if asked.phrases or asked.excluded or legs.named:
-            enough = len(fused)
         if legs.holding is not None:
             fused = [one for one in fused if one.id in legs.holding]
-        rows = self._texts.passages([one.id for one in fused[:enough]])
+        enough = max(READ, 4 * wish.top_k)
+        if not (asked.phrases or asked.excluded or legs.named):
+            fused = fused[:enough]
+        elif legs.named:  # what is named goes before what is better: all have to be looked at
+            enough = len(fused)
         hits, said = list[Hit](), set[str]()
-        for one in fused[:enough]:
-            if (row := rows.get(one.id)) is None:
-                continue  # in the index, but not in the catalogue: not a hit
-            passage = row.passage
-            text = query.plain(passage.text)
+        for one, row in self._rows(fused):
+            text = query.plain(row.passage.text)
             if text in said or not _is_allowed(asked, row):
                 continue
             said.add(text)
             hits.append(_hit(one, row, one.value * scale, asked, legs))
+            if len(hits) >= enough:
+                break
         return sorted(hits, key=lambda hit: -hit.score)
+
+    def _rows(self, fused: Sequence[Fused]) -> Iterator[tuple[Fused, Located]]:
+        """With what the catalogue has of them, fetched as far as it is wanted; what it has not is no hit."""
+        for start in range(0, len(fused), READ):
+            some = fused[start : start + READ]
+            rows = self._texts.passages([one.id for one in some])
+            yield from ((one, rows[one.id]) for one in some if one.id in rows)
 
     def _scale(self, legs: _Legs) -> float:
         """How good the best of this question is in absolute terms: words it has, or nearness in meaning."""

@@ -27,6 +27,7 @@ UNARRANGED = 5_000_000  # numbers in vectors outside the graph that are still fa
 FLUSH_POINTS = (
     5_000  # writes between two flushes: the log before is let go, the next opening is quick
 )
+REMEMBERED = 1_000  # ceilings of terms: a frequent one takes milliseconds to find
 CARRIED = 500  # points that are carried over at once
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class EdgeIndex:
         self._shard: qdrant.EdgeShard | None = None
         self._is_closed = self._is_asked = False
         self._users = 0
+        self._ceilings: dict[tuple[int, float], float] = {}  # of this index as it is
         try:
             self._count: int | None = None
             self._count = (
@@ -117,16 +119,21 @@ class EdgeIndex:
 
     def ceilings(self, query: Sparse) -> list[float]:
         """For each term the best score that it alone gives a passage; 0 where no passage has it."""
-        asks = [
-            qdrant.QueryRequest(
-                limit=1,
-                query=qdrant.Query.Nearest(qdrant.SparseVector([term], [weight]), using=SPARSE),
-            )
-            for term, weight in zip(query.indices, query.values, strict=True)
-        ]
-        batch = qdrant.QueryBatchRequest(asks)
-        found = self._read(lambda shard: shard.query_batch(batch))
-        return [one[0].score if one else 0.0 for one in found]
+        terms, known = list(zip(query.indices, query.values, strict=True)), self._ceilings
+        if new := [one for one in terms if one not in known]:
+            asks = [
+                qdrant.QueryRequest(
+                    limit=1,
+                    query=qdrant.Query.Nearest(qdrant.SparseVector([term], [weight]), using=SPARSE),
+                )
+                for term, weight in new
+            ]
+            batch = qdrant.QueryBatchRequest(asks)
+            found = self._read(lambda shard: shard.query_batch(batch))
+            scores = [one[0].score if one else 0.0 for one in found]
+            known = known | dict(zip(new, scores, strict=True))
+            self._ceilings = known if len(known) <= REMEMBERED else {}
+        return [known[one] for one in terms]
 
     def nearest(self, query: Sequence[float], wanted: Filter, limit: int) -> list[Found]:
         """By cosine, best first."""
@@ -321,7 +328,7 @@ class EdgeIndex:
         """One writer at a time; what is written is remembered for the copy, if one is being arranged."""
         self._folder.check_room()
         with self._writing, disk(self._folder.path):
-            self._is_tidy, self._count = False, None
+            self._is_tidy, self._count, self._ceilings = False, None, {}
             if self._touched is not None:
                 self._touched.update(ids)
             yield

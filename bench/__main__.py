@@ -26,6 +26,7 @@ from pathlib import Path
 
 from bench import load, processes
 
+SECTION = "## The server"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 CLIENTS = 16
 TOKENS_IN_A_STREAM = 500
@@ -232,17 +233,19 @@ def main() -> None:
             table, {"upstream": ask(slow, stream=True), "dunoe": ask(port, key, stream=True)}
         )
     if given.write:
-        PAGE.write_text(page(table, sys.argv[1:]), "utf-8")
+        old = PAGE.read_text("utf-8")
+        others = old.find("\n## ", old.find(SECTION) + 1)  # what other commands printed
+        PAGE.write_text(page(table, sys.argv[1:]) + (old[others:] if others >= 0 else ""), "utf-8")
 
 
 def page(table: Table, arguments: list[str]) -> str:
-    """The page of benchmarks."""
+    """The page of benchmarks, as far as this command prints it."""
     libraries = ", ".join(
         f"{name} {version(name)}" for name in ("uvicorn", "httptools", "starlette")
     )
     command = f'make bench ARGS="{shlex.join(arguments)}"' if arguments else "make bench"
     return (
-        "# Benchmarks\n\nOnly what a command in `bench/` printed.\n\n## The server\n\n"
+        f"# Benchmarks\n\nOnly what a command in `bench/` printed.\n\n{SECTION}\n\n"
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {libraries}.\n"
         "Load generator, upstream and proxies share these cores. Medians of the rounds, lowest and highest in "

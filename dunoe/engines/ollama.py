@@ -89,7 +89,8 @@ class OllamaEngine:
         asked = ollama_wire.body(model, ask, index) | {"stream": True}
         decoder = Decoder(self.name, index, is_turn=ask.turn is not None)
         promise = Promise(self.name, ask)
-        async with aclosing(self.upstream.stream_lines(path, asked)) as batches:
+        stream = self.upstream.stream_lines(path, asked, lambda: decoder.is_done)
+        async with aclosing(stream) as batches:
             async for lines in batches:
                 if events := promise.kept(decoder.lines(lines)):
                     yield events

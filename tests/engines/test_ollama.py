@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import orjson
 import pytest
 
 from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
@@ -23,6 +24,7 @@ from dunoe.errors import (
 )
 from dunoe.portfolio.model import Model
 from dunoe.settings import EngineSettings, ModelSettings, TimeoutSettings
+from tests.engines import behaviour
 from tests.fake_engine import FakeEngine
 from tests.fake_ollama import Ollama, OnDisk
 from tests.fake_wire import Turn
@@ -534,3 +536,31 @@ async def test_an_old_server_is_named_once(caplog: pytest.LogCaptureFixture) -> 
             await engine.ping()
             await engine.ping()
     assert len([r for r in caplog.records if "0.12.11" in r.getMessage()]) == 1
+
+
+async def test_an_answer_is_over_when_it_is_done() -> None:
+    """A server that keeps the body open behind it keeps nobody waiting."""
+    said = orjson.dumps(
+        {"message": {"content": "가"}, "done": True, "done_reason": "stop", "eval_count": 1}
+    )
+    left = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"%x\r\n%b\n\r\n" % (len(said) + 1, said))
+        while await reader.read(2**16):
+            pass
+        left.set()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        engine = OllamaEngine("box", EngineSettings(kind="ollama", url=url), TimeoutSettings())
+        model = Model("tiny", "box", "tiny", ModelSettings(engine="box", name="tiny"), slots=1)
+        try:
+            answer = engine.generate(model, Generation("chat", messages=[]))
+            assert behaviour.said(await behaviour.read(answer)) == "가"
+            await asyncio.wait_for(left.wait(), 30)
+        finally:
+            await engine.aclose()

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from dunoe.answering import fence
 from dunoe.answering.source import Source
@@ -86,7 +86,7 @@ def _stands(pattern: Pattern, text: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[Pattern, ...]:
-    data = tomllib.loads(files("dunoe.answering").joinpath("guard.toml").read_text("utf-8"))
+    data = _data()
     found = []
     for one in data["pattern"]:
         regex = one["regex"]
@@ -98,5 +98,9 @@ def _patterns() -> tuple[Pattern, ...]:
 
 @lru_cache(maxsize=1)
 def _catches() -> dict[str, tuple[str, str]]:
-    data = tomllib.loads(files("dunoe.answering").joinpath("guard.toml").read_text("utf-8"))
-    return {one["name"]: tuple(one["catches"]) for one in data["pattern"]} | fence.CATCHES
+    return {one["name"]: tuple(one["catches"]) for one in _data()["pattern"]} | fence.CATCHES
+
+
+@lru_cache(maxsize=1)
+def _data() -> dict[str, Any]:  # Any: TOML
+    return tomllib.loads(files("dunoe.answering").joinpath("guard.toml").read_text("utf-8"))

@@ -56,9 +56,8 @@ class Connections:
             place += f":{split.port}"
         self._headers = _head(place, headers, split.username, split.password)
         self._heads: dict[tuple[str, str], bytes] = {}
-        self._idle: deque[tuple[float, _Connection]] = (
-            deque()
-        )  # since when; the newest on the right
+        # since when; the newest on the right
+        self._idle: deque[tuple[float, _Connection]] = deque()
         self._sweeping: asyncio.TimerHandle | None = None
         self._all: set[_Connection] = set()
         self._is_closed = False
@@ -69,16 +68,15 @@ class Connections:
         A connection that the server closed while it was idle is replaced: it breaks at once, and without a byte of
         an answer. One that breaks later may have been worked on, so it is not asked twice.
         """
-        loop = asyncio.get_running_loop()
-        if (kept := self._take(loop.time())) is None:
-            return await (await self._connected(loop)).ask(self._packed(method, path, body))
+        loop, question = asyncio.get_running_loop(), self._packed(method, path, body)
         started = loop.time()
-        try:
-            return await kept.ask(self._packed(method, path, body))
-        except Failed:
-            if kept.was_heard or loop.time() - started > STALE_S:
-                raise
-        return await (await self._connected(loop)).ask(self._packed(method, path, body))
+        if (kept := self._take(started)) is not None:
+            try:
+                return await kept.ask(question)
+            except Failed:
+                if kept.was_heard or loop.time() - started > STALE_S:
+                    raise
+        return await (await self._connected(loop)).ask(question)
 
     async def aclose(self) -> None:
         """Close every connection, for good."""

@@ -11,6 +11,7 @@ from tests.fake_engine import FakeEngine
 from tests.fake_wire import Turn
 from tests.served import Served, asking, served, some_of
 from tests.server.dialects import call
+from tests.server.noted import asked, noted
 
 pytestmark = pytest.mark.anyio
 
@@ -35,48 +36,15 @@ CITED = (
 )
 
 
-def config(url: str) -> str:
-    return f"""
-[models.tiny]
-engine = "box"
-name = "tiny"
-context = 4096
-[engines.box]
-kind = "openai"
-url = "{url}"
-[library]
-folders = ["notes"]
-watch = false
-workers = 1
-"""
-
-
 @pytest.fixture(scope="module")
 async def house(
     tmp_path_factory: pytest.TempPathFactory, fake: FakeEngine
 ) -> AsyncIterator[Served]:
     """A server that has read four notes."""
     folder = tmp_path_factory.mktemp("ask")
-    notes = folder / "notes"
-    notes.mkdir()
-    for name, text in (
-        ("소유권.md", OWNERSHIP),
-        ("상태.md", STATE),
-        ("약속.md", HOSTILE),
-        ("긴글.md", LONG),
-    ):
-        (notes / name).write_text(text, "utf-8")
-    async with served(folder, config(fake.url)) as house:
-        await house.brain.library.sync()
+    notes = {"소유권.md": OWNERSHIP, "상태.md": STATE, "약속.md": HOSTILE, "긴글.md": LONG}
+    async with noted(folder, fake.url, notes) as house:
         yield house
-
-
-async def asked(house: Served, **body: object) -> Json:
-    """The whole answer to a question."""
-    got = await call(house, "POST", "/api/ask", orjson.dumps(body))
-    assert got.status == 200, got.body
-    found: Json = orjson.loads(got.body)
-    return found
 
 
 def events(stream: bytes) -> list[Json]:

@@ -6,10 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from dunoe.engines.request import Json
 from tests.fake_engine import FakeEngine
-from tests.served import Served, served
-from tests.server.dialects import call
+from tests.served import Served
+from tests.server.noted import asked, noted
 
 pytestmark = pytest.mark.anyio
 
@@ -24,25 +23,8 @@ NOTES = {
 
 @pytest.fixture
 async def house(tmp_path: Path, fake: FakeEngine) -> AsyncIterator[Served]:
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    for name, text in NOTES.items():
-        (notes / name).write_text(text, "utf-8")
-    config = (
-        f'[models.tiny]\nengine = "box"\nname = "tiny"\ncontext = 4096\n'
-        f'[engines.box]\nkind = "openai"\nurl = "{fake.url}"\n'
-        f'[library]\nfolders = ["notes"]\nwatch = false\nworkers = 1\n'
-    )
-    async with served(tmp_path, config) as house:
-        await house.brain.library.sync()
+    async with noted(tmp_path, fake.url, NOTES) as house:
         yield house
-
-
-async def asked(house: Served, **body: object) -> Json:
-    got = await call(house, "POST", "/api/ask", orjson.dumps(body))
-    assert got.status == 200, got.body
-    found: Json = orjson.loads(got.body)
-    return found
 
 
 def prompt(fake: FakeEngine) -> str:

@@ -58,11 +58,9 @@ class EdgeIndex:
         self._ceilings: dict[tuple[int, float], float] = {}  # of this index as it is
         try:
             self._count: int | None = None
-            self._count = (
-                self.count()
-            )  # until something is written; that it can be opened is known, too
+            self._count = self.count()  # until something is written; it can be opened, too
             self._is_tidy = not self._is_untidy()
-        except BaseException:
+        except BaseException:  # whatever it was: another may try
             self._folder.release()
             raise
         self._shard = None
@@ -131,8 +129,9 @@ class EdgeIndex:
             batch = qdrant.QueryBatchRequest(asks)
             found = self._read(lambda shard: shard.query_batch(batch))
             scores = [one[0].score if one else 0.0 for one in found]
-            known = known | dict(zip(new, scores, strict=True))
-            self._ceilings = known if len(known) <= REMEMBERED else {}
+            was, known = known, known | dict(zip(new, scores, strict=True))
+            if self._ceilings is was:  # nothing was written meanwhile
+                self._ceilings = known if len(known) <= REMEMBERED else {}
         return [known[one] for one in terms]
 
     def nearest(self, query: Sequence[float], wanted: Filter, limit: int) -> list[Found]:

@@ -55,7 +55,7 @@ def parse(data: bytes, name: str) -> Parsed:
         raise unreadable.broken(WHAT)
     reader = Reader(styles_of(parts.get("styles")), notes_of(parts))
     builder = Builder("docx", WHAT)
-    flow.write(builder, headings.found(reader.blocks(body)))
+    flow.write(builder, headings.found([reader.blocks(body)]))
     seen = set()
     for kind, part in related.values():
         if kind in ON_EACH_PAGE:

@@ -1,13 +1,18 @@
 """A document's body while it is read: paragraphs, tables of cells, notes; and how they become blocks."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 
 from dunoe.library.parsing.builder import NOWHERE, Builder
 from dunoe.library.passage import BlockKind, Place
 
 HEADING_CHARS = 120  # a longer "heading" is a paragraph that was given its style
 DEEPEST = 24  # tables in tables; below it nothing is read
+PAGE = "쪽 번호"  # of a note: a box that may be the number of a page
+PAGES = 3  # at least, that numbers are taken for theirs
+NUMBER = re.compile(r"[-\u2013]?\s*(\d{1,3})\s*[-\u2013]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ def write(builder: Builder, items: Iterable[Item], place: Place = NOWHERE) -> No
             is_heading = item.level > 0 and len(item.text) <= HEADING_CHARS
             kind: BlockKind = "heading" if is_heading else item.kind
             builder.add(item.text, kind, min(item.level, 6) if is_heading else 0, place)
+        elif isinstance(item, Note) and item.label == PAGE:
+            write(builder, item.items, place)
         elif isinstance(item, Note):
             if text := " ".join(plain(item.items)):
                 builder.add(f"[{item.label}] {text}", "note", place=place)
@@ -68,6 +75,33 @@ def plain(items: Iterable[Item]) -> Iterator[str]:
         else:
             for row in item.rows:
                 yield from (text for cell in row for text in plain(cell))
+
+
+def boxed(items: list[Item]) -> list[Item]:
+    """What a drawn box holds, marked where it is a small number alone."""
+    texts = list(plain(items))
+    return [Note(PAGE, items)] if len(texts) == 1 and NUMBER.fullmatch(texts[0]) else items
+
+
+def without_pages(items: Iterable[Item]) -> Iterator[Item]:
+    """The items without the numbers of pages: numbers alone in boxes, three or more that follow each other.
+
+    A row from 1 on stays: so are the parts of a text numbered.
+    """
+    numbered = [(item, _number_alone(item)) for item in items]
+    values = {number for _, number in numbered if number > 0}
+    pages = set[int]()
+    for first in values - {1} - {value + 1 for value in values}:
+        row = set(takewhile(values.__contains__, count(first)))
+        pages |= row if len(row) >= PAGES else set()
+    yield from (item for item, number in numbered if number not in pages)
+
+
+def _number_alone(item: Item) -> int:
+    """The number in a box; -1 for anything else."""
+    if not isinstance(item, Note) or item.label != PAGE:
+        return -1
+    return int("".join(filter(str.isdigit, next(plain(item.items)))))
 
 
 def grid(cells: Iterable[tuple[int, int, list[Item]]]) -> Table:

@@ -56,8 +56,8 @@ def parse(data: bytes, name: str) -> Parsed:
     sections = streams.sections()
     if not sections:
         raise unreadable.broken(WHAT)
-    for section in sections:
-        flow.write(builder, headings.found(reader.body(streams.tree(section).children)))
+    bodies = [reader.body(streams.tree(section).children) for section in sections]
+    flow.write(builder, flow.without_pages(headings.found(bodies)))
     if not streams.is_whole:
         builder.warnings.append(CUT_OFF)
     return builder.parsed(date=streams.saved())
@@ -140,7 +140,7 @@ class Reader:
             return self.table(control, depth)
         items = self.lists(control, depth)
         if kind not in NOTES or not items:
-            return items
+            return flow.boxed(items)
         if kind in ON_EACH_PAGE:
             content = " ".join(flow.plain(items))
             if content in self.on_each_page:

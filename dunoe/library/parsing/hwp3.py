@@ -53,7 +53,7 @@ def parse(data: bytes, name: str) -> Parsed:
             items += found
     except struct.error:
         builder.warnings.append(CUT_OFF)
-    flow.write(builder, headings.found(items))
+    flow.write(builder, headings.found([items]))
     return builder.parsed("".join(letter(code) for code in title if code).strip())
 
 

@@ -43,8 +43,11 @@ def parse(data: bytes, name: str) -> Parsed:
     sections = [found for found in map(SECTION.fullmatch, archive.names) if found]
     if not sections:
         raise unreadable.broken(WHAT)
-    for section in sorted(sections, key=lambda found: int(found.group(1))):
-        flow.write(builder, headings.found(reader.body(archive.xml(section.group()))))
+    bodies = [
+        reader.body(archive.xml(section.group()))
+        for section in sorted(sections, key=lambda found: int(found.group(1)))
+    ]
+    flow.write(builder, flow.without_pages(headings.found(bodies)))
     for member in archive.names:
         if re.fullmatch(r"Contents/masterpage\d+\.xml", member):
             flow.write(builder, [Note("바탕쪽", reader.lists(archive.xml(member), 0))])
@@ -134,7 +137,7 @@ class Reader:
         text += words_of(element)
         items = self.lists(element, depth)
         if kind not in NOTES:
-            return items
+            return flow.boxed(items)
         if kind in ON_EACH_PAGE:
             content = " ".join(flow.plain(items))
             if content in self.on_each_page:

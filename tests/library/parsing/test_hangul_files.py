@@ -63,6 +63,23 @@ def test_an_outline_of_hwp_5_is_headings(shared: Path) -> None:
     assert {block.level for block in parsed.blocks if block.kind == "heading"} >= {1, 2, 3}
 
 
+def test_a_plan_is_parted_as_its_contents_say(shared: Path) -> None:
+    plan = shared / "data/office/langchain-kr/06-DocumentLoader/data/디지털 정부혁신 추진계획.hwp"
+    parsed = parse(plan.read_bytes(), plan.name)
+    titles = [(block.level, block.title) for block in parsed.blocks if block.kind == "heading"]
+    assert [title for level, title in titles if level == 1] == [
+        "Ⅰ. 개 요",
+        "Ⅱ. 디지털 정부혁신 추진계획",
+        "Ⅲ. 추진체계 및 일정",
+        "참고 1 디지털 정부혁신 추진전략",
+        "참고 2 주요 과제별·연도별 추진일정",
+        "참고 3 디지털 정부혁신 기대효과",
+        "붙임 디지털 정부혁신 우선 추진과제(상세)",
+        "참고 4 주요 서비스별 변화 모습",
+    ]
+    assert (2, "우선 추진과제") in titles
+
+
 def test_a_distribution_document_is_locked(shared: Path) -> None:
     assert code_of(sample(shared, "distribution.hwp")) == "locked"
 

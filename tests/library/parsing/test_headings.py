@@ -10,7 +10,7 @@ from tests.library.parsing import documents
 def levels(*texts: str | Item) -> list[int]:
     """The level that each item is given."""
     items = [Paragraph(item) if isinstance(item, str) else item for item in texts]
-    return [item.level if isinstance(item, Paragraph) else 0 for item in headings.found(items)]
+    return [item.level if isinstance(item, Paragraph) else 0 for item in headings.found([items])]
 
 
 def box(*cells: str) -> Table:
@@ -28,6 +28,94 @@ def test_a_heading_in_a_frame_is_one() -> None:
     assert levels(
         box("\u2161. 추진 계획"), "글", box("1", "", "서비스 혁신"), "글", box("이름", "값")
     ) == [1, 0, 2, 0, 0]
+
+
+def titles(*items: str | Item) -> list[tuple[int, str]]:
+    """The headings that are found, with their levels."""
+    given = [Paragraph(item) if isinstance(item, str) else item for item in items]
+    return [
+        (item.level, item.text)
+        for item in headings.found([given])
+        if isinstance(item, Paragraph) and item.level
+    ]
+
+
+def frame(*texts: str) -> Table:
+    """Paragraphs in a table of one cell."""
+    return Table([[[Paragraph(text) for text in texts]]])
+
+
+def test_an_appendix_ends_the_chapter_before_it() -> None:
+    assert titles(
+        "\u2162. 일정", "글", box("참고 1", "", "추진 전략"), "글", box("붙임", "우선 과제"), "글",
+        "[별표 2] 과태료", "글", "부록 3. 자료", "글", "붙임 1. 신청서 1부.", "글", "참고",
+        "글", box("첨부", "사진", "비고"),
+    ) == [
+        (1, "\u2162. 일정"), (1, "참고 1 추진 전략"), (1, "붙임 우선 과제"), (1, "[별표 2] 과태료"),
+        (1, "부록 3. 자료"),
+    ]  # fmt: skip
+
+
+def test_the_line_below_the_number_of_a_form_is_its_title() -> None:
+    assert titles(
+        "【서식 1】", "", "위  임  장", "글이다.", "[별지 제2호서식]", frame("서약서", "나는 약속한다."),
+        "【서식 3】", "여기에 이름을 적는다.",
+    ) == [(1, "【서식 1】 위  임  장"), (1, "[별지 제2호서식] 서약서"), (1, "【서식 3】")]  # fmt: skip
+
+
+def test_a_heading_above_the_text_of_its_frame_is_one_and_the_text_stays() -> None:
+    table = Table(
+        [[[Paragraph("1")], [], [Paragraph("서비스 혁신")]], [[Paragraph("ㅇ 알린다")], [], []]]
+    )
+    counted = frame("맞춤형 안내 (20년)      ①", "행안부")
+    found = list(headings.found([[table, Paragraph("글"), counted, Paragraph("글")]]))
+    assert found[:2] == [
+        Paragraph("1 서비스 혁신", 2),
+        Table([[[Paragraph("ㅇ 알린다")], [], []]]),
+    ]
+    assert found[3:5] == [
+        Paragraph("맞춤형 안내 (20년)      ①", 3),
+        Table([[[Paragraph("행안부")]]]),
+    ]
+
+
+def test_a_table_under_a_header_is_no_frame() -> None:
+    table = box("1", "이름")
+    table.rows.append(box("2", "값").rows[0])
+    items: list[Item] = [Paragraph("글"), table]
+    assert list(headings.found([items])) == items
+
+
+def test_what_the_contents_name_is_a_heading_in_any_section() -> None:
+    cover: list[Item] = [
+        Paragraph(text)
+        for text in (
+            "알림",
+            "목  차",
+            "\u2160. 계획\t1",
+            " 1. 우선 과제\t2",
+            "① 혁신",
+            "[붙임] 자료\t5",
+            "알림",
+        )
+    ]
+    body: list[Item] = [
+        box("\u2160. 계 획"),
+        *map(Paragraph, ("글", "우선 과제", "글")),
+        box("1", "혁신"),
+        Paragraph("글"),
+    ]
+    last: list[Item] = [*map(Paragraph, ("자료", "글", "알림"))]
+    found = [item for item in headings.found([cover, body, last]) if isinstance(item, Paragraph)]
+    assert [(one.level, one.text) for one in found if one.level] == [
+        (1, "\u2160. 계 획"), (2, "우선 과제"), (3, "1 혁신"), (1, "자료"),
+    ]  # fmt: skip
+
+
+def test_contents_without_pages_end_where_their_first_entry_comes_again() -> None:
+    assert titles("목차", "비전", "인사말", "2", "내용", "비전", "글", "2", "인 사 말", "내용", "내용") == [
+        (1, "비전"), (1, "인 사 말"),
+    ]  # fmt: skip
 
 
 def test_a_list_is_not_a_row_of_headings() -> None:

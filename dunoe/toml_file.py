@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args
 
 import pydantic_core
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from dunoe.errors import Misconfigured, Text
@@ -169,10 +170,14 @@ def _parsed(text: str, path: Path | None) -> dict[str, Any]:  # Any: TOML
 def _line(text: str, at: tuple[str, ...]) -> int:
     """The line of the deepest step of `at` that stands in the text; 0 when none does."""
     best, depth, table = 0, 0, tuple[str, ...]()
+    rows: dict[tuple[str, ...], int] = {}  # which row of a [[list]] we are in
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         if header := _HEADER.match(line):
-            path = table = _steps(header[1])
+            steps = _steps(header[1])
+            if line.startswith("[["):
+                rows[steps] = rows.get(steps, -1) + 1
+            path = table = _in_rows(steps, rows)
         elif key := _KEY.match(line):
             path = table + _steps(key[1])
         else:
@@ -180,6 +185,15 @@ def _line(text: str, at: tuple[str, ...]) -> int:
         if len(path) > depth and path == at[: len(path)]:
             best, depth = number, len(path)
     return best
+
+
+def _in_rows(steps: tuple[str, ...], rows: dict[tuple[str, ...], int]) -> tuple[str, ...]:
+    """The steps of a header, with the number of the row after each [[list]] among them."""
+    path = tuple[str, ...]()
+    for end, step in enumerate(steps, 1):
+        row = rows.get(steps[:end])
+        path += (step,) if row is None else (step, str(row))
+    return path
 
 
 def _steps(dotted: str) -> tuple[str, ...]:
@@ -214,9 +228,14 @@ def _fields(table: object, at: tuple[str | int, ...]) -> str:
     """The names that may stand in the table at `at`."""
     for step in at:
         if isinstance(table, type) and issubclass(table, BaseModel):
-            table = table.model_fields[str(step)].annotation
+            table = _named(table)[str(step)].annotation
         else:  # dict[name, table] or tuple[table, ...]
             table = next((a for a in reversed(get_args(table)) if a is not Ellipsis), None)
     if isinstance(table, type) and issubclass(table, BaseModel):
-        return ", ".join(table.model_fields)
+        return ", ".join(_named(table))
     return ""
+
+
+def _named(table: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a table under the names that a file uses."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}

@@ -37,7 +37,7 @@ from dunoe.answering.source import Part, Source
 from dunoe.engines.llama import LlamaEngine
 from dunoe.library.evaluate import JudgedSet, Row, load_set
 from dunoe.library.passage import Place
-from dunoe.library.search import Features
+from dunoe.library.sureness import Features
 from dunoe.library.trial import trial
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, ModelSettings, TimeoutSettings
@@ -135,7 +135,7 @@ async def asked(name: str) -> list[Asked]:
 
 def fitted(rows: Sequence[Asked]) -> dict[str, float]:
     """Logistic weights by Newton's method, with a little damping."""
-    points = np.array([[1.0, one.features.coverage or 0, one.features.margin or 0] for one in rows])
+    points = np.array([[1.0, one.features.coverage or 0, one.features.lead or 0] for one in rows])
     truth = np.array([float(one.is_there) for one in rows])
     weights = np.zeros(3)
     for _ in range(50):
@@ -143,7 +143,7 @@ def fitted(rows: Sequence[Asked]) -> dict[str, float]:
         slope = points.T @ (chances - truth) + 1e-3 * weights
         bend = (points * (chances * (1 - chances))[:, None]).T @ points + 1e-3 * np.eye(3)
         weights -= np.linalg.solve(bend, slope)
-    return dict(zip(("bias", "coverage", "margin"), map(float, weights), strict=True))
+    return dict(zip(("bias", "coverage", "lead"), map(float, weights), strict=True))
 
 
 async def refusals(*, is_calibrating: bool) -> None:

@@ -11,7 +11,8 @@ from dunoe.answering.question import Question
 from dunoe.answering.source import Part
 from dunoe.errors import Text
 from dunoe.library.passage import Place
-from dunoe.library.search import Features, Hit, Results, Search, Wish
+from dunoe.library.search import Hit, Results, Search, Wish
+from dunoe.library.sureness import Features
 from dunoe.store.documents import DocumentRow, Documents, PassageRow
 
 AROUND = 8  # passages before and after a found one that a source may grow into

@@ -5,7 +5,8 @@ import tomllib
 from functools import lru_cache
 from importlib.resources import files
 
-from dunoe.library.search import Features, chances
+from dunoe.library.search import chances
+from dunoe.library.sureness import Features
 
 
 def is_relevant(features: Features) -> bool:
@@ -21,13 +22,13 @@ def is_relevant(features: Features) -> bool:
         return standing is not None and standing >= vectors["enough"]
     if standing is not None and standing >= vectors["sure"]:
         return True
-    return probability(features.coverage, features.margin or 0.0) >= _data()["words"]["threshold"]
+    return probability(features.coverage, features.lead or 0.0) >= _data()["words"]["threshold"]
 
 
-def probability(coverage: float, margin: float) -> float:
+def probability(coverage: float, lead: float) -> float:
     """That a passage with these is about the question, by its words alone, 0 to 1."""
     weights = _data()["words"]
-    total = weights["bias"] + weights["coverage"] * coverage + weights["margin"] * margin
+    total = weights["bias"] + weights["coverage"] * coverage + weights["lead"] * lead
     return 1 / (1 + math.exp(-total))
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp, log
-from statistics import mean, pstdev
+from math import exp
 from typing import Literal, Protocol
 
 import anyio
@@ -14,6 +13,7 @@ from dunoe.library import bm25, query, terms
 from dunoe.library.fusion import DENSE_WEIGHT, Fused, Way, fuse
 from dunoe.library.index.point import ANY, Filter, Found, Index, Sparse
 from dunoe.library.indexes import Opened
+from dunoe.library.sureness import Features, Weighed, standing, weighed
 from dunoe.store.documents import DocumentRow, Located, PassageRow
 
 Mode = Literal["lexical", "semantic", "hybrid"]
@@ -100,21 +100,6 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
-    """How sure the search is of its first hit; None where that leg did not run.
-
-    coverage: share of the question's term weight that stands in it, 0 to 1; words that no passage has count as the
-    rarest. margin: by how much its lexical score leads the next document's, 0 to 1. standing: by how many standard
-    deviations its cosine stands above those of the nearest hundred, whose own height differs from model to model.
-    """
-
-    coverage: float | None = None
-    margin: float | None = None
-    standing: float | None = None
-    rerank: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Results:
     """modes: what was really done, of "lexical", "dense" and "rerank"."""
 
@@ -126,24 +111,15 @@ class Results:
 
 @dataclass(slots=True)
 class _Legs:
-    """What the two legs brought. terms, ceilings: the question's, and what each could bring at most.
+    """What the two legs brought. holding: the passages that hold every word that was demanded; None where none was."""
 
-    holding: the passages that hold every word that was demanded; None where none was.
-    """
-
-    terms: Sparse
-    ceilings: list[float]
+    words: Weighed
     lexical: list[Found]
     dense: list[Found]
     named: dict[str, None]  # documents
     modes: list[str]
     warnings: list[Text]
     holding: set[str] | None = None
-
-    @property
-    def attainable(self) -> float:
-        """The lexical score of a passage that had the best of every word."""
-        return sum(self.ceilings)
 
 
 class Search:
@@ -174,7 +150,7 @@ class Search:
         if wish.use_reranking:
             hits = await self._reranked(asked, hits, legs)
         chosen = spread([hit for hit in hits if hit.score >= wish.min_score], wish.top_k)
-        features = await run_sync(_features, chosen, legs)
+        features = await run_sync(_features, hits, legs) if chosen else Features()
         return Results(tuple(chosen), tuple(legs.modes), features, tuple(legs.warnings))
 
     def _without(self, asked: query.Query, wish: Wish) -> Results:
@@ -201,7 +177,7 @@ class Search:
         opened, limit = self._active(), POOL
         if asked.phrases or asked.excluded or asked.demanded:
             limit = DEEP_POOL
-        legs = _Legs(Sparse([], []), [], [], [], {}, [], [])
+        legs = _Legs(Weighed(), [], [], {}, [], [])
         if asked.demanded:
             legs.holding = await run_sync(_holding, opened.index, asked.demanded, wish.wanted)
         try:
@@ -236,9 +212,8 @@ class Search:
     def _lexical(
         self, index: Index, asked: query.Query, wish: Wish, limit: int, legs: _Legs
     ) -> None:
-        legs.terms = bm25.ask(asked.text)
-        legs.ceilings = _ceilings(index, legs.terms)
-        legs.lexical = index.lexical(legs.terms, wish.wanted, limit)
+        legs.words = weighed(index, bm25.ask(asked.text))
+        legs.lexical = index.lexical(legs.words.terms, wish.wanted, limit)
         legs.modes.append("lexical")
         known = {one.id for one in legs.lexical}
         for one in self._named(index, asked, wish.wanted, legs):
@@ -254,7 +229,7 @@ class Search:
                 if wanted.documents is not None and document not in wanted.documents:
                     continue
                 inside = replace(wanted, documents=(document,))
-                found = index.lexical(legs.terms, inside, NAMED)
+                found = index.lexical(legs.words.terms, inside, NAMED)
                 if not found:
                     rows = self._texts.passages(index.matching(inside, OPENING))
                     first = sorted(rows.values(), key=lambda row: row.passage.position)
@@ -294,8 +269,7 @@ class Search:
 
     def _scale(self, legs: _Legs) -> float:
         """How good the best of this question is in absolute terms: words it has, or nearness in meaning."""
-        words = max((one.score for one in legs.lexical), default=0.0)
-        lexical = min(1.0, words / legs.attainable) if legs.attainable else 0.0
+        lexical = legs.words.share(max((one.score for one in legs.lexical), default=0.0))
         dense = max(0.0, min(1.0, max((one.score for one in legs.dense), default=0.0)))
         if not legs.lexical or not legs.dense:
             return dense if legs.dense else lexical
@@ -321,18 +295,6 @@ class Search:
         judged.sort(key=lambda hit: -hit.score)
         least = judged[-1].score
         return judged + [replace(hit, score=min(hit.score, least)) for hit in rest]
-
-
-def _ceilings(index: Index, asked: Sparse) -> list[float]:
-    """What each word could bring. A word that no passage has counts as the rarest there could be; so does one that
-    only says how something is asked: that it stands there says little.
-    """
-    found = index.ceilings(asked)
-    rarest = log(2 * index.count() + 2)
-    return [
-        rarest * weight if not one or term in bm25.ASKING else one
-        for one, term, weight in zip(found, *asked, strict=True)
-    ]
 
 
 def _holding(index: Index, words: Sequence[str], wanted: Filter) -> set[str] | None:
@@ -373,9 +335,7 @@ def _hit(one: Fused, row: Located, value: float, asked: query.Query, legs: _Legs
     score = max(0.0, min(1.0, value))
     if legs.named:
         score = (1 + score) / 2 if is_named else score / 2
-    lexical = None
-    if one.lexical is not None:
-        lexical = min(1.0, one.lexical / legs.attainable) if legs.attainable else 0.0
+    lexical = None if one.lexical is None else legs.words.share(one.lexical)
     return Hit(
         row.passage,
         row.document,
@@ -396,32 +356,14 @@ def _match(one: Fused, asked: query.Query, is_named: bool) -> MatchType:
 
 
 def _features(hits: Sequence[Hit], legs: _Legs) -> Features:
-    if not hits:
-        return Features()
-    best = hits[0]
-    coverage = margin = None
-    if legs.ceilings:
-        coverage = _coverage(best, legs)
+    best, words = hits[0], legs.words
+    coverage = lead = None
+    if words.ceilings:
+        coverage = words.coverage(best.document.title, best.passage.headings, best.passage.text)
         others = [h.scores.lexical or 0.0 for h in hits if h.document.id != best.document.id]
-        mine = best.scores.lexical or 0.0
-        margin = max(0.0, (mine - max(others, default=0.0)) / mine) if mine else 0.0
-    return Features(coverage, margin, _standing(best, legs), best.scores.rerank)
-
-
-def _standing(best: Hit, legs: _Legs) -> float | None:
-    cosines = [one.score for one in legs.dense]
-    if best.scores.dense is None or len(cosines) < 2:
-        return None
-    return (best.scores.dense - mean(cosines)) / max(pstdev(cosines), 1e-6)
-
-
-def _coverage(hit: Hit, legs: _Legs) -> float:
-    said = bm25.weigh(hit.document.title, hit.passage.headings, hit.passage.text)
-    there = set(said.indices)
-    has = sum(
-        most for term, most in zip(legs.terms.indices, legs.ceilings, strict=True) if term in there
-    )
-    return has / legs.attainable if legs.attainable else 0.0
+        lead = words.lead(best.scores.lexical or 0.0, max(others, default=0.0))
+    stands = standing(best.scores.dense, [one.score for one in legs.dense])
+    return Features(coverage, lead, stands, best.scores.rerank)
 
 
 def _readable(hit: Hit) -> str:

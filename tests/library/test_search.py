@@ -61,6 +61,28 @@ async def test_a_question_that_the_library_does_not_know_scores_low(wordy: Shelf
     assert knows.features.coverage > 0.7  # the passage writes the two words apart
 
 
+async def test_being_alone_with_a_frequent_word_is_no_lead(wordy: Shelfful) -> None:
+    for n in range(40):
+        wordy.add(f"{n}.md", f"가격 {n} 이야기" if n % 2 else f"저녁 {n} 이야기")
+    wordy.add("rust.md", "소유권은 값을 누가 가지는지 정하는 규칙이다")
+    rare = (await wordy.search.find(Wish("소유권 규칙"))).features
+    frequent = (await wordy.search.find(Wish("가격 경주마", Filter(names=("1.md",))))).features
+    assert rare.lead is not None
+    assert frequent.lead is not None
+    assert frequent.lead < rare.lead / 2  # the only hit of its search, and no surer for that
+
+
+async def test_how_sure_a_search_is_does_not_hang_on_how_many_hits_are_wanted(
+    wordy: Shelfful,
+) -> None:
+    wordy.add("a.md", "소유권 규칙은 이렇다")
+    wordy.add("b.md", "소유권 규칙은 저렇다 그리고 길다")
+    one = await wordy.search.find(Wish("소유권 규칙", top_k=1))
+    two = await wordy.search.find(Wish("소유권 규칙", top_k=2))
+    assert len(one.hits) == 1
+    assert one.features == two.features
+
+
 async def test_meaning_finds_what_says_it_in_other_words(shelf: Shelfful) -> None:
     shelf.add("cat.md", ("고양이는 잠을 잔다", EAST), ("강아지가 논다", NORTH))
     shelf.meanings["야옹이의 수면"] = EAST

@@ -1,54 +1,50 @@
 """The header of a GGUF file: what kind of model it is and where its tensors lie, without reading them.
 
-The file may come from anywhere, so nothing in it is believed: every count and length is checked against the bytes
-that are really there before anything is read or made.
+The file may come from anywhere, so nothing in it is believed: `gguf_bytes` checks every count and length, and here
+every number that others will count by or multiply.
 """
 
-import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from errno import ENOENT
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
 
-from dunoe.errors import BadRequest, Text
-from dunoe.weights.quantisation import FILE_TYPES, TENSOR_TYPES
+from dunoe.errors import Text
+from dunoe.weights.gguf_bytes import (
+    KEY_LIMIT,
+    BadModelFile,
+    GoesOn,
+    HeaderBytes,
+    Scalar,
+    Skipped,
+    Value,
+)
+from dunoe.weights.naming import parts_of
+from dunoe.weights.quantisation import FILE_TYPES, TENSOR_TYPES, TensorType
+
+__all__ = [
+    "BadModelFile",
+    "Header",
+    "Scalar",
+    "Skipped",
+    "Tensor",
+    "Value",
+    "faults",
+    "header_of",
+    "joined",
+    "read_header",
+    "read_model",
+    "read_whole",
+    "tensor_of",
+    "whole",
+]
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-
-HEADER_LIMIT = 256 * 2**20  # bytes; the largest header seen is 16 MB
-TEXT_LIMIT = 64 * 2**20  # bytes of strings kept, all together
-STRING_LIMIT = 16 * 2**20  # bytes of one kept string
-KEY_LIMIT = 65535  # bytes, from the format
-ELEMENT_LIMIT = 4 * 2**20  # strings passed over, or elements kept, all together
-ENTRY_LIMIT = 2**17  # metadata keys; tensors
-SMALL_ARRAY = 1024  # arrays up to here are always kept: per-layer numbers, languages, end tokens
-WINDOW = 256 * 2**10  # bytes read at once
-
-_SCALARS = {
-    number: struct.Struct("<" + code)
-    for number, code in enumerate(["B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d"])
-    if code
-}
-_STRING, _ARRAY = 8, 9
-_U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
-
-
-class BadModelFile(BadRequest):
-    """The file is no GGUF, is cut off, or contradicts itself."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """Stands in the metadata for a long array that was not asked for."""
-
-    count: int
-
-
-Scalar = bool | int | float | str
-Value = Scalar | tuple[Scalar, ...] | Skipped
+LAYER_LIMIT = 4096  # llama.cpp has 512
+NUMBERS = range(-(2**31), 2**32)  # what llama.cpp keeps a model's numbers in
+LENGTHS = range(2**63)  # of a tensor's side
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class Header:
     """What a GGUF file says about itself.
 
     metadata: key -> value; long arrays are `Skipped` unless they were asked for.
-    data_start, file_size: bytes.
+    data_start, file_size: bytes; file_size 0: nobody told it.
     """
 
     version: int
@@ -88,9 +84,14 @@ class Header:
     file_size: int
 
     def number(self, key: str) -> int | None:
-        """A whole number of this architecture, such as `block_count`; None when it is not there."""
+        """A whole number of this architecture, such as `block_count`; None when it is not there.
+
+        None too for what is no number of 32 bits: nobody shall count to 2^64.
+        """
         value = self.metadata.get(f"{self.architecture}.{key}")
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        return value if value in NUMBERS else None
 
     def text(self, key: str) -> str | None:
         """A string of the metadata, by its whole key; None when it is not there."""
@@ -99,7 +100,7 @@ class Header:
 
     @property
     def architecture(self) -> str:
-        """The family, such as `qwen2`; every header has one."""
+        """The family, such as `qwen2`; empty only in a later part of a model in parts."""
         return self.text("general.architecture") or ""
 
     @property
@@ -182,7 +183,11 @@ def read_header(path: Path, *, arrays: bool = False) -> Header:
         with path.open("rb", buffering=0) as file:
             size = file.seek(0, 2)
             file.seek(0)
-            return _Reading(file, size, path.name, arrays).header()
+            raw = HeaderBytes(file, size, path.name, arrays=arrays)
+            try:
+                return header_of(raw)
+            except GoesOn as exc:  # someone shortened the file while we read
+                raise raw.cut_off() from exc
     except OSError as exc:
         raise BadModelFile(
             Text(
@@ -193,202 +198,156 @@ def read_header(path: Path, *, arrays: bool = False) -> Header:
         ) from exc
 
 
-def read_whole(path: Path) -> Header:
+def read_whole(path: Path, *, arrays: bool = False) -> Header:
     """Like `read_header`, and raise `BadModelFile` too when the file ends before its last tensor."""
-    header = read_header(path)
-    if header.data_end > header.file_size:
+    return whole(read_header(path, arrays=arrays), path.name)
+
+
+def read_model(path: Path, *, arrays: bool = False) -> Header:
+    """The header of the model that a file is, or is a part of: the tensors of all parts, whole; or `BadModelFile`."""
+    first, *others = parts_of(path)
+    parts = [read_whole(first, arrays=arrays), *(read_whole(other) for other in others)]
+    return joined(parts, path.name)
+
+
+def whole(header: Header, label: str) -> Header:
+    """The header again; raise `BadModelFile` when its file is known to end before its last tensor."""
+    if header.file_size and header.data_end > header.file_size:
         raise BadModelFile(
             Text(
-                f"'{path.name}' 파일이 잘렸습니다: {header.data_end:,}바이트 중 "
+                f"'{label}' 파일이 잘렸습니다: {header.data_end:,}바이트 중 "
                 f"{header.file_size:,}바이트만 있습니다",
-                f"'{path.name}' is cut off: {header.file_size:,} of {header.data_end:,} bytes",
+                f"'{label}' is cut off: {header.file_size:,} of {header.data_end:,} bytes",
             ),
             Text("파일을 지우고 다시 받으세요.", "remove it and fetch it again."),
         )
     return header
 
 
-class _Reading:
-    """One pass over one header, through a small window, never past the bytes that are there."""
+def joined(parts: Sequence[Header], label: str) -> Header:
+    """One header for a model in parts: what the first says, and the tensors of all as if their data stood in a row.
 
-    def __init__(self, file: BinaryIO, size: int, label: str, arrays: bool) -> None:
-        self.file, self.size, self.label, self.arrays = file, size, label, arrays
-        self.window, self.at, self.start = b"", 0, 0  # `start`: where in the file the window begins
-        self.kept_bytes = self.passed = 0
+    Raises `BadModelFile` when these are not all the parts of one model, in order.
+    """
+    tensors: list[Tensor] = []
+    shift = 0
+    for number, part in enumerate(parts):
+        said = (part.metadata.get("split.no", 0), part.metadata.get("split.count", 1) or 1)
+        if said != (number, len(parts)):
+            raise _no_set(label, f"{said[0]!r}/{said[1]!r} != {number}/{len(parts)}")
+        tensors += (replace(tensor, offset=tensor.offset + shift) for tensor in part.tensors)
+        shift += part.data_end - part.data_start
+    total = parts[0].metadata.get("split.tensors.count", len(tensors))
+    if len(parts) > 1 and total != len(tensors):
+        raise _no_set(label, f"{len(tensors)} != {total!r} tensors")
+    if len({tensor.name for tensor in tensors}) < len(tensors):
+        raise _no_set(label, "one tensor stands in two parts")
+    sizes = [part.file_size for part in parts]
+    return replace(parts[0], tensors=tuple(tensors), file_size=sum(sizes) if all(sizes) else 0)
 
-    def header(self) -> Header:
-        if self.size < len(MAGIC) or self.take(len(MAGIC)) != MAGIC:
-            raise self.bad(
-                Text("GGUF 파일이 아닙니다", "not a GGUF file"),
-                Text(
-                    "GGUF 형식의 모델 파일(이름이 .gguf로 끝남)을 고르세요.",
-                    "choose a model file in GGUF format (its name ends in .gguf).",
-                ),
-            )
-        version = self.u32()
-        if version not in VERSIONS:
-            raise self.bad(
-                Text(
-                    f"읽을 수 없는 GGUF 판입니다: {version}",
-                    f"a GGUF version we cannot read: {version}",
-                ),
-                Text(
-                    "GGUF 2 또는 3(리틀 엔디언)으로 변환된 파일을 받으세요.",
-                    "get the file converted to GGUF 2 or 3, little endian.",
-                ),
-            )
-        tensor_count = self.count("tensors", at_least=24)
-        key_count = self.count("keys", at_least=13)
-        metadata: dict[str, Value] = {}
-        for _ in range(key_count):
-            key = self.string(KEY_LIMIT)
-            if key in metadata:
-                raise self.broken(f"the key {key[:80]!r} stands twice")
-            metadata[key] = self.value(self.u32())
-        if not isinstance(metadata.get("general.architecture"), str):
-            raise self.broken("general.architecture is missing")
-        alignment = metadata.get("general.alignment", 32)
-        if not isinstance(alignment, int) or not 0 < alignment <= 2**20 or alignment % 8:
-            raise self.broken(f"alignment {alignment!r}")
-        tensors = tuple(self.tensor(alignment) for _ in range(tensor_count))
-        end = self.start + self.at
-        start = -(-end // alignment) * alignment if tensors else end
-        return Header(version, MappingProxyType(metadata), tensors, start, self.size)
 
-    def value(self, kind: int) -> Value:
-        if kind == _STRING:
-            return self.string(STRING_LIMIT)
-        if kind == _ARRAY:
-            return self.array(self.u32(), self.u64())
-        return self.scalar(kind)
+def _no_set(label: str, found: str) -> BadModelFile:
+    return BadModelFile(
+        Text(
+            f"'{label}'의 조각들이 서로 맞지 않습니다 ({found})",
+            f"the parts of '{label}' do not belong together ({found})",
+        ),
+        Text(
+            "같은 모델의 조각을 모두, 원래 이름(…-00001-of-0000N.gguf) 그대로 받으세요.",
+            "fetch all parts of one model, under their own names (…-00001-of-0000N.gguf).",
+        ),
+    )
 
-    def scalar(self, kind: int) -> Scalar:
-        if kind not in _SCALARS:
-            raise self.broken(f"value type {kind}")
-        number: bool | int | float = _SCALARS[kind].unpack(self.take(_SCALARS[kind].size))[0]
-        return number
 
-    def array(self, kind: int, count: int) -> Value:
-        if kind != _STRING and kind not in _SCALARS:  # arrays of arrays too: llama.cpp has none
-            raise self.broken(f"array of type {kind}")
-        keep = self.arrays or count <= SMALL_ARRAY
-        if keep or kind == _STRING:
-            self.passed += count
-            if self.passed > ELEMENT_LIMIT:
-                raise self.broken(f"an array of {count:,} elements")
-        if kind == _STRING:
-            if keep:
-                return tuple(self.string(STRING_LIMIT) for _ in range(count))
-            self.pass_strings(count)
-            return Skipped(count)
-        width = _SCALARS[kind].size * count
-        if keep:
-            return struct.unpack(f"<{count}{_SCALARS[kind].format[1:]}", self.take(width))
-        self.skip(width)
-        return Skipped(count)
-
-    def tensor(self, alignment: int) -> Tensor:
-        name = self.string(KEY_LIMIT)
-        dimensions = self.u32()
-        if dimensions > 4:
-            raise self.broken(f"tensor {name[:80]!r} has {dimensions} dimensions")
-        shape = tuple(self.u64() for _ in range(dimensions))
-        number, offset = self.u32(), self.u64()
-        packed = TENSOR_TYPES.get(number)
-        tensor = Tensor(name, shape, packed.name if packed else f"type{number}", offset, 0)
-        if packed is not None:
-            if shape and shape[0] % packed.block:
-                raise self.broken(f"tensor {name[:80]!r} is no whole number of blocks")
-            size = tensor.elements // packed.block * packed.size
-            tensor = Tensor(name, shape, packed.name, offset, size)
-        if offset % alignment or offset + tensor.size >= 2**63 or tensor.elements >= 2**63:
-            raise self.broken(f"tensor {name[:80]!r} lies nowhere")
-        return tensor
-
-    def count(self, what: str, at_least: int) -> int:
-        """How many entries follow, each of `at_least` bytes: so many must fit."""
-        count = self.u64()
-        if count > ENTRY_LIMIT or count * at_least > self.size:
-            raise self.broken(f"{count:,} {what}")
-        return count
-
-    def u32(self) -> int:
-        number: int = _U32.unpack(self.take(4))[0]
-        return number
-
-    def u64(self) -> int:
-        number: int = _U64.unpack(self.take(8))[0]
-        return number
-
-    def string(self, limit: int) -> str:
-        length = self.u64()
-        self.kept_bytes += length
-        if length > limit or self.kept_bytes > TEXT_LIMIT:
-            raise self.broken(f"a string of {length:,} bytes")
-        return self.take(length).decode("utf-8", "replace")
-
-    def pass_strings(self, count: int) -> None:
-        """Step over strings; a vocabulary has a million, so the loop stays inside the window."""
-        unpack = _U64.unpack_from
-        for _ in range(count):
-            if self.at + 8 > len(self.window):
-                self.fill(8)
-            (length,) = unpack(self.window, self.at)
-            self.at += 8
-            if self.at + length > len(self.window):
-                self.skip(length)
-            else:
-                self.at += length
-
-    def take(self, count: int) -> bytes:
-        if self.at + count > len(self.window):
-            self.fill(count)
-        taken = self.window[self.at : self.at + count]
-        self.at += count
-        return taken
-
-    def skip(self, count: int) -> None:
-        if self.at + count > len(self.window):
-            self.expect(count)
-            self.start += self.at + count
-            self.window, self.at = b"", 0
-            self.file.seek(self.start)
-        else:
-            self.at += count
-
-    def fill(self, count: int) -> None:
-        """Bring at least `count` bytes from here on into the window."""
-        self.expect(count)
-        pieces, have = [self.window[self.at :]], len(self.window) - self.at
-        while have < count:
-            piece = self.file.read(max(count - have, WINDOW))
-            if not piece:
-                raise self.cut_off()  # someone shortened the file while we read
-            pieces.append(piece)
-            have += len(piece)
-        self.start += self.at
-        self.window, self.at = b"".join(pieces), 0
-
-    def expect(self, count: int) -> None:
-        end = self.start + self.at + count
-        if end > self.size:
-            raise self.cut_off()
-        if end > HEADER_LIMIT:
-            raise self.broken(f"a header of {end:,} bytes")
-
-    def cut_off(self) -> BadModelFile:
-        return self.bad(
-            Text("파일이 머리말 안에서 끝납니다", "the file ends inside its header"),
-            Text("파일을 지우고 다시 받으세요.", "remove it and fetch it again."),
+def header_of(raw: HeaderBytes) -> Header:
+    """Read one header; raises `BadModelFile`, and `GoesOn` when more of the file is needed."""
+    if not raw.has(len(MAGIC)) or raw.take(len(MAGIC)) != MAGIC:
+        raise raw.bad(
+            Text("GGUF 파일이 아닙니다", "not a GGUF file"),
+            Text(
+                "GGUF 형식의 모델 파일(이름이 .gguf로 끝남)을 고르세요.",
+                "choose a model file in GGUF format (its name ends in .gguf).",
+            ),
         )
-
-    def broken(self, found: str) -> BadModelFile:
-        return self.bad(
-            Text(f"GGUF 머리말이 망가졌습니다 ({found})", f"the GGUF header is broken ({found})"),
-            Text("파일을 지우고 다시 받으세요.", "remove it and fetch it again."),
+    version = raw.u32()
+    if version not in VERSIONS:
+        raise raw.bad(
+            Text(
+                f"읽을 수 없는 GGUF 판입니다: {version}",
+                f"a GGUF version we cannot read: {version}",
+            ),
+            Text(
+                "GGUF 2 또는 3(리틀 엔디언)으로 변환된 파일을 받으세요.",
+                "get the file converted to GGUF 2 or 3, little endian.",
+            ),
         )
+    tensor_count = raw.count("tensors", at_least=24)
+    metadata = _metadata(raw, raw.count("keys", at_least=13))
+    alignment = metadata.get("general.alignment", 32)
+    if not isinstance(alignment, int) or not 0 < alignment <= 2**20 or alignment % 8:
+        raise raw.broken(f"alignment {alignment!r:.40}")
+    tensors = tuple(_tensor(raw, alignment) for _ in range(tensor_count))
+    end = raw.position
+    start = -(-end // alignment) * alignment if tensors else end
+    header = Header(version, MappingProxyType(metadata), tensors, start, raw.size or 0)
+    for fault in faults(header):
+        raise raw.broken(fault)
+    return header
 
-    def bad(self, message: Text, hint: Text) -> BadModelFile:
-        return BadModelFile(
-            Text(f"'{self.label}': {message.ko}", f"'{self.label}': {message.en}"), hint
-        )
+
+def _metadata(raw: HeaderBytes, count: int) -> dict[str, Value]:
+    metadata: dict[str, Value] = {}
+    for _ in range(count):
+        key = raw.string(KEY_LIMIT)
+        if key in metadata:
+            raise raw.broken(f"the key {key[:80]!r} stands twice")
+        metadata[key] = raw.value()
+    is_later_part = metadata.get("split.no", 0) != 0  # only the first part says what the model is
+    if not isinstance(metadata.get("general.architecture"), str) and not is_later_part:
+        raise raw.broken("general.architecture is missing")
+    return metadata
+
+
+def _tensor(raw: HeaderBytes, alignment: int) -> Tensor:
+    name = raw.string(KEY_LIMIT)
+    dimensions = raw.u32()
+    if dimensions > 4:
+        raise raw.broken(f"tensor {name[:80]!r} has {dimensions} dimensions")
+    shape = tuple(raw.u64() for _ in range(dimensions))
+    number, offset = raw.u32(), raw.u64()
+    tensor = tensor_of(name, shape, TENSOR_TYPES.get(number) or f"type{number}", offset)
+    if offset % alignment or tensor is None:
+        raise raw.broken(f"tensor {name[:80]!r} lies nowhere")
+    return tensor
+
+
+def tensor_of(
+    name: str, shape: tuple[int, ...], packed: TensorType | str, offset: int
+) -> Tensor | None:
+    """A tensor that can be; None for one that cannot. packed: how its numbers are; only a name when that is all."""
+    if isinstance(packed, str):
+        tensor = Tensor(name, shape, packed, offset, 0)
+    else:
+        tensor = Tensor(name, shape, packed.name, offset, 0)
+        if shape and shape[0] % packed.block:
+            return None
+        tensor = replace(tensor, size=tensor.elements // packed.block * packed.size)
+    is_possible = (
+        all(length in LENGTHS for length in shape)
+        and tensor.elements in LENGTHS
+        and offset + tensor.size in LENGTHS
+    )
+    return tensor if is_possible else None
+
+
+def faults(header: Header) -> Iterator[str]:
+    """What cannot be: tensors that stand twice or lie over each other, layers that nobody could count."""
+    if not 0 <= (header.block_count or 0) <= LAYER_LIMIT:
+        yield f"{header.block_count:,} layers"
+    if len({tensor.name for tensor in header.tensors}) < len(header.tensors):
+        yield "a tensor stands twice"
+    end = 0
+    for tensor in sorted(header.tensors, key=lambda tensor: tensor.offset):
+        if tensor.size and tensor.offset < end:
+            yield f"tensor {tensor.name[:80]!r} lies over another"
+        end = max(end, tensor.offset + tensor.size)

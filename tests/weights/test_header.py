@@ -203,6 +203,15 @@ HOSTILE = {
         tensors=tensor("a", (1,), offset=2**63), tensor_count=1
     ),
     "a crooked offset": gguf_bytes(tensors=tensor("a", (1,), offset=7), tensor_count=1),
+    "a side of -1": gguf_bytes(tensors=tensor("a", (2**64 - 1, 0)), tensor_count=1),
+    "one tensor twice": gguf_bytes(
+        tensors=tensor("a", (8,)) + tensor("a", (8,), offset=32), tensor_count=2
+    ),
+    "a tensor over another": gguf_bytes(
+        tensors=tensor("a", (8,), offset=64) + tensor("b", (17,), offset=0), tensor_count=2
+    ),
+    "2^32-1 layers": gguf_bytes(key("llama.block_count", 4, struct.pack("<I", 2**32 - 1))),
+    "-1 layers": gguf_bytes(key("llama.block_count", 5, struct.pack("<i", -1))),
     "half a block": gguf_bytes(tensors=tensor("a", (33,), kind=2), tensor_count=1),
 }
 
@@ -260,10 +269,13 @@ def test_text_that_is_no_utf8_is_still_text(written: Callable[[bytes], Path]) ->
 
 def test_a_number_of_the_wrong_type_is_no_number(written: Callable[[bytes], Path]) -> None:
     raw = gguf_bytes(
-        key("llama.context_length", 8, string("many")), key("llama.block_count", 7, b"\1")
+        key("llama.context_length", 8, string("many")),
+        key("llama.block_count", 7, b"\1"),
+        key("llama.embedding_length", 10, struct.pack("<Q", 2**32)),
     )
     header = read_header(written(raw))
     assert (header.context_length, header.block_count) == (None, None)
+    assert header.embedding_length is None
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

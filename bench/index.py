@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from statistics import quantiles
@@ -19,6 +20,7 @@ import numpy as np
 
 from dunoe.library.index.edge import EdgeIndex
 from dunoe.library.index.point import ANY, Filter, Found, Payload, Point, Sparse
+from dunoe.library.library import TIDIED
 
 VOCABULARY, CLUSTERS, BATCH, QUERIES, QUERY_TERMS = 150_000, 500, 500, 400, 40
 FOLDERS, KINDS, DAYS = 10, 4, 3_000
@@ -79,10 +81,13 @@ def _payload(number: int) -> Payload:
 
 
 class Memory:
-    """The most memory that this process and its children had while the block ran, looked at 20 times a second."""
+    """The most memory that this process and its children had while the block ran, looked at 20 times a second.
+
+    together: of all at the same moment.
+    """
 
     def __enter__(self) -> "Memory":
-        self.ours, self.childs = Resident(0, 0), Resident(0, 0)
+        self.ours = self.childs = self.together = Resident(0, 0)
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._look)
         self._watch.start()
@@ -92,12 +97,16 @@ class Memory:
         self._over.set()
         self._watch.join()
 
+    def __str__(self) -> str:
+        return f"at most {self.together}: here {self.ours}, in the child {self.childs}"
+
     def _look(self) -> None:
         while not self._over.wait(0.05):
-            self.ours = max(self.ours, resident())
-            for task in Path("/proc/self/task").iterdir():
-                for child in (task / "children").read_text().split():
-                    self.childs = max(self.childs, resident(child))
+            ours, childs = resident(), Resident(0, 0)
+            for child in _children():
+                childs = childs.plus(resident(child))
+            self.ours, self.childs = self.ours.most(ours), self.childs.most(childs)
+            self.together = self.together.most(ours.plus(childs))
 
 
 class Resident(NamedTuple):
@@ -106,8 +115,24 @@ class Resident(NamedTuple):
     own: int
     mapped: int
 
+    def plus(self, other: "Resident") -> "Resident":
+        """Both; a page of a file that both map counts twice."""
+        return Resident(self.own + other.own, self.mapped + other.mapped)
+
+    def most(self, other: "Resident") -> "Resident":
+        """The larger of each."""
+        return Resident(max(self.own, other.own), max(self.mapped, other.mapped))
+
     def __str__(self) -> str:
         return f"{self.own} + {self.mapped} MiB"
+
+
+def _children() -> list[str]:
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that has just ended
+            found += (task / "children").read_text().split()
+    return found
 
 
 def resident(process: str = "self") -> Resident:
@@ -164,33 +189,50 @@ def recall(index: EdgeIndex, world: World, all_vectors: Vectors) -> float:
     return float(np.mean(hits)) / 10
 
 
+def fill(index: EdgeIndex, world: World, passages: int, step: int, kept: Path) -> None:
+    """Put the passages, tidied now and then as the library does it, and tell what it took.
+
+    kept: a file for the vectors, which are no part of the memory that is measured.
+    """
+    put_s = tidied_s = 0.0
+    left = step
+    with Memory() as memory, kept.open("wb") as file:
+        for batch in world.points(passages):
+            if world.dimensions:
+                file.write(np.array([point.dense for point in batch], np.float16).tobytes())
+            put_s += seconds(partial(index.put, batch))
+            left -= len(batch)
+            if left <= 0:
+                tidied_s += seconds(index.tidy)
+                left = step
+    print(f"{passages:,} put in {put_s:.1f} s, tidied meanwhile in {tidied_s:.1f} s; {memory}")
+    measure(index, world)
+    with Memory() as memory:
+        tidied_s = seconds(index.tidy)
+    print(f"tidied in {tidied_s:.1f} s; {memory}")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 def main() -> None:
-    """Fill, measure, tidy, measure again."""
+    """Fill and tidy, measure, open again, measure."""
     parser = argparse.ArgumentParser(prog="python -m bench.index", description=__doc__)
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--dimensions", type=int, default=1024, help="0: only words")
     parser.add_argument("--terms", type=int, default=200, help="in a passage")
+    parser.add_argument("--step", type=int, default=TIDIED, help="passages between two tidyings")
     given = parser.parse_args()
     world = World(given.dimensions or None, given.terms)
     with tempfile.TemporaryDirectory() as folder:
         print(f"python alone {resident()}")
         index = EdgeIndex(Path(folder) / "index", world.dimensions)
-        kept = Path(folder) / "vectors"  # not in memory, which is being measured
-        took = 0.0
-        with Memory() as memory, kept.open("wb") as file:
-            for batch in world.points(given.passages):
-                if world.dimensions:
-                    file.write(np.array([point.dense for point in batch], np.float16).tobytes())
-                start = time.perf_counter()
-                index.put(batch)
-                took += time.perf_counter() - start
-        print(f"{given.passages:,} put in {took:.1f} s, at most {memory.ours}")
-        measure(index, world)
-        with Memory() as memory:
-            start = time.perf_counter()
-            index.tidy()
-            took = time.perf_counter() - start
-        print(f"tidied in {took:.1f} s; at most {memory.ours}, and the child {memory.childs}")
+        kept = Path(folder) / "vectors"
+        fill(index, world, given.passages, given.step, kept)
         measure(index, world)
         if world.dimensions:
             everything = np.fromfile(kept, np.float16).reshape(-1, world.dimensions)

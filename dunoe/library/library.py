@@ -43,6 +43,7 @@ WORKER_BYTES, WORKER_S = 2**30, 120.0
 LINGER_S = 10.0  # searches that began before a switch of collections have ended by then
 FIRST_S = 10.0  # that a question waits for the first documents of a library
 RETRY_S = 60.0  # vectors that could not be made are tried again
+TIDIED = 20_000  # passages between two tidyings of an index that is being filled: each takes memory for as many
 
 TERMS = str(terms.VERSION)
 _LOG = logging.getLogger(__name__)
@@ -272,9 +273,13 @@ class Library:
             await self._want()
         for one in self.indexes.all():
             debt = total = await run_sync(self._store.intake.debt, one.row.name)
+            paid = since = 0
             while debt:
                 self.progress.owed = (total - debt, total)
-                await self._filling.pay(one)
+                since += await self._filling.pay(one)
+                if since >= max(TIDIED, paid // 4):
+                    await run_sync(one.index.tidy)
+                    paid, since = paid + since, 0
                 debt = await run_sync(self._store.intake.debt, one.row.name)
                 total = max(total, debt)
         if (new := self.indexes.building) is None:

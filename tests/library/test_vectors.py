@@ -12,6 +12,9 @@ from dunoe.engines.llama import LlamaEngine
 from dunoe.engines.request import Counted, Counting, Embedded, Embedding
 from dunoe.errors import EngineFailed, Text
 from dunoe.library import bm25
+from dunoe.library import library as library_module
+from dunoe.library.filling import PAGE
+from dunoe.library.index.edge import EdgeIndex
 from dunoe.library.index.point import ANY
 from dunoe.library.library import Library, Parts
 from dunoe.portfolio.model import Model
@@ -132,6 +135,23 @@ async def test_only_new_text_is_embedded(
         await library.settle()
         assert len(scribe.embedded) <= once + once // 2
         assert len(nearest(library)) == 1
+
+
+async def test_an_index_that_is_filled_is_tidied_on_the_way(
+    settings: Settings, parts: Parts, scribe: Scribe, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end alone, all that was written would be in memory at once, here and in who arranges it."""
+    sections = (SECTION.replace("#", "##").format(name) for name in range(200))
+    (notes / "a.md").write_text("# 글\n\n" + "".join(sections), "utf-8")
+    monkeypatch.setattr(library_module, "TIDIED", PAGE)
+    filled: list[int] = []
+    monkeypatch.setattr(EdgeIndex, "tidy", lambda index: filled.append(index.count()))
+    async with library_with("four", settings, parts, scribe) as library:
+        await library.sync()
+        await library.settle()
+        whole = library.documents.counts().passages
+    assert whole > 2 * PAGE
+    assert {PAGE, 2 * PAGE, whole} <= set(filled)
 
 
 async def test_another_model_is_built_beside_and_switched_to_as_a_whole(

@@ -254,6 +254,25 @@ def test_closing_breaks_a_tidying_off(
     again.close()
 
 
+@pytest.mark.usefixtures("always_untidy")
+def test_what_tidying_frees_goes_back_to_the_system(index: EdgeIndex) -> None:
+    """Words that are written lie in memory; arranged they lie in files, and memory must fall."""
+    empty_kib = own_kib()
+    for at in range(0, 4000, 500):
+        some = ({m * 7 + n: 1.0 for m in range(200)} for n in range(at, at + 500))
+        index.put([point(f"{at}-{n}", terms) for n, terms in enumerate(some)])
+    full_kib = own_kib()
+    index.tidy()
+    assert full_kib - empty_kib > 10_000
+    assert own_kib() - empty_kib < (full_kib - empty_kib) / 2
+
+
+def own_kib() -> int:
+    """What this process holds of memory, without the files it maps."""
+    lines = Path("/proc/self/status").read_text().split("\n")
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+
 def test_little_is_not_worth_a_tidying(index: EdgeIndex, folder: Path) -> None:
     index.put([point("a", dense=[1.0, 0, 0, 0])])
     index.tidy()

@@ -99,8 +99,8 @@ def _suggested(*, yes: bool) -> str:
     first = suggest(machine.look())
     size = decimal(first.size_bytes)
     question = Text(
-        f"이 컴퓨터에 맞는 모델은 {first.name}입니다 ({size}). 받을까요?",
-        f"{first.name} fits this machine ({size}). Fetch it?",
+        f"이 컴퓨터에 맞는 모델은 {first.title}입니다 ({size}). 받을까요?",
+        f"{first.title} fits this machine ({size}). Fetch it?",
     )
     if not confirm(question, yes=yes):
         raise typer.Exit(1)

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from dunoe.machine import Card, Machine
-from dunoe.portfolio.suggest import Suggestion, suggest, suggestions
+from dunoe.portfolio.entries import Entry
+from dunoe.portfolio.suggest import suggest, suggestions
 
 GIB = 2**30
 
@@ -28,7 +29,7 @@ def machine(ram_gib: float, *cards_gib: float) -> Machine:
     ],
 )
 def test_without_a_card_memory_and_patience_decide(ram_gib: float, name: str) -> None:
-    assert suggest(machine(ram_gib)).name == name
+    assert suggest(machine(ram_gib)).title == name
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_without_a_card_memory_and_patience_decide(ram_gib: float, name: str) ->
     ],
 )
 def test_with_a_card_its_memory_decides_and_not_the_ram(card_gib: float, name: str) -> None:
-    assert suggest(machine(128, card_gib)).name == name
+    assert suggest(machine(128, card_gib)).title == name
 
 
 def test_the_largest_of_several_cards_counts_and_they_are_not_added_up() -> None:
@@ -55,14 +56,15 @@ def test_the_poorest_machine_is_still_told_of_the_smallest_model() -> None:
     assert suggest(machine(0.5)) == suggest(machine(0.5, 0.5)) == suggestions()[0]
 
 
-@pytest.mark.parametrize("row", suggestions(), ids=lambda row: str(row.name))
-def test_a_row_is_one_file_and_leaves_room_in_the_memory_it_asks_for(row: Suggestion) -> None:
+@pytest.mark.parametrize("row", suggestions(), ids=lambda row: str(row.id))
+def test_a_row_is_one_file_and_leaves_room_in_the_memory_it_asks_for(row: Entry) -> None:
     assert re.fullmatch(r"hf:[\w.-]+/[\w.-]+/[\w.-]+\.gguf", row.source)
-    assert row.name in row.source
-    assert row.size_bytes < 0.9 * row.card
-    assert row.ram is None or row.size_bytes < 0.6 * row.ram
+    assert row.title in row.source
+    assert row.first is not None
+    assert row.size_bytes < 0.9 * row.first.card
+    assert row.first.ram is None or row.size_bytes < 0.6 * row.first.ram
 
 
 def test_the_rows_are_ordered_by_what_they_ask_of_a_card() -> None:
-    asked = [row.card for row in suggestions()]
+    asked = [row.first.card for row in suggestions() if row.first]
     assert asked == sorted(asked)

@@ -9,7 +9,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from dunoe.errors import Problem, Text
-from dunoe.library import bm25, query, terms
+from dunoe.library import bm25, contents, query, terms
 from dunoe.library.fusion import DENSE_WEIGHT, Fused, Way, fuse
 from dunoe.library.index.point import ANY, Filter, Found, Index, Sparse
 from dunoe.library.indexes import Opened
@@ -27,6 +27,7 @@ NAMED = 20  # candidates out of each file that the question names
 SAME_DOCUMENT = 3  # hits of one document before others have had their turn
 OPENING = 500  # passages among which the first of a named file is looked for
 LISTED = 50  # documents that are looked through at once where there is nothing to rank by
+LOOKED_THROUGH = 5_000  # passages that are read for it: a third of a second
 
 NO_MODEL = Text(
     "임베딩 모델이 없어 낱말로만 찾았습니다",
@@ -35,6 +36,10 @@ NO_MODEL = Text(
 UNRANKED = Text(
     "뺄 말만 있어 순위 없이, 그 말이 없는 문서를 새것부터 보입니다",
     "there are only words to leave out: documents without them, newest first, in no other order",
+)
+BROKEN_OFF = Text(
+    f"새 문서의 구절 {LOOKED_THROUGH:,}개까지만 보았습니다. 찾을 말을 함께 쓰세요.",
+    f"only {LOOKED_THROUGH:,} passages of the newest documents were looked at: say words to look for, too",
 )
 
 
@@ -155,19 +160,22 @@ class Search:
 
     def _without(self, asked: query.Query, wish: Wish) -> Results:
         """Documents that do not say these words, newest first, each with its first passage."""
-        index, hits, offset = self._active().index, list[Hit](), 0
+        index, hits, offset, read = self._active().index, list[Hit](), 0, 0
         while len(hits) < wish.top_k and not wish.min_score:
             part = self._texts.browse(is_newest=True, limit=LISTED, offset=offset)
             if not part:
                 break
+            if read >= LOOKED_THROUGH:
+                return Results(tuple(hits), (), Features(), (UNRANKED, BROKEN_OFF))
             offset += LISTED
             ids = {row.id for row in part} & set(wish.wanted.documents or [row.id for row in part])
             inside = replace(wish.wanted, documents=tuple(ids))
             of: dict[str, list[Located]] = {}
             for row in self._texts.passages(index.matching(inside, index.count())).values():
                 of.setdefault(row.document.id, []).append(row)
+                read += 1
             for one in part:
-                rows = sorted(of.get(one.id, ()), key=lambda row: row.passage.position)
+                rows = sorted(of.get(one.id, ()), key=_place)
                 if rows and all(_is_allowed(asked, row) for row in rows):
                     hits.append(Hit(rows[0].passage, rows[0].document, 0.0, Scores(), "without"))
         return Results(tuple(hits[: wish.top_k]), (), Features(), (UNRANKED,))
@@ -255,17 +263,24 @@ class Search:
             if text in said or not _is_allowed(asked, row):
                 continue
             said.add(text)
-            hits.append(_hit(one, row, one.value * scale, asked, legs))
+            value = one.value * scale * contents.worth(row.passage.text)
+            hits.append(_hit(one, row, value, asked, legs))
             if len(hits) >= enough:
                 break
-        return sorted(hits, key=lambda hit: -hit.score)
+        return sorted(
+            hits, key=lambda hit: -hit.score
+        )  # what is equal stays in the order of its path
 
     def _rows(self, fused: Sequence[Fused]) -> Iterator[tuple[Fused, Located]]:
-        """With what the catalogue has of them, fetched as far as it is wanted; what it has not is no hit."""
+        """With what the catalogue has of them, fetched as far as it is wanted; what it has not is no hit.
+
+        Of what is equally good the smaller path comes first: copies of a file give one hit, and always the same.
+        """
         for start in range(0, len(fused), READ):
             some = fused[start : start + READ]
             rows = self._texts.passages([one.id for one in some])
-            yield from ((one, rows[one.id]) for one in some if one.id in rows)
+            here = [(one, rows[one.id]) for one in some if one.id in rows]
+            yield from sorted(here, key=lambda both: (-both[0].value, *_place(both[1])))
 
     def _scale(self, legs: _Legs) -> float:
         """How good the best of this question is in absolute terms: words it has, or nearness in meaning."""
@@ -306,6 +321,10 @@ def _holding(index: Index, words: Sequence[str], wanted: Filter) -> set[str] | N
             found = index.lexical(Sparse([term], [1.0]), wanted, index.count())
             held = {one.id for one in found if held is None or one.id in held}
     return held
+
+
+def _place(row: Located) -> tuple[str, int]:
+    return row.document.path, row.passage.position
 
 
 def _is_allowed(asked: query.Query, row: Located) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dunoe.errors import Unavailable
+from dunoe.library import search
 from dunoe.library.index.point import Filter
 from dunoe.library.search import Hit, Results, Wish, chances, spread
 from tests.library.shelfful import Shelfful
@@ -160,6 +161,20 @@ async def test_words_to_leave_out_alone_list_the_other_documents_newest_first(
     assert (await wordy.search.find(Wish("-병가", min_score=0.1))).hits == ()
 
 
+async def test_words_to_leave_out_alone_do_not_read_a_whole_library(
+    wordy: Shelfful, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "LISTED", 2)
+    monkeypatch.setattr(search, "LOOKED_THROUGH", 4)
+    wordy.add("old.md", "출장비를 청구한다", mtime_ns=0)
+    for n in range(9):
+        wordy.add(f"{n}.md", "휴가는 열흘이다", mtime_ns=n + 1)
+    found = await wordy.search.find(Wish("-휴가"))
+    assert found.hits == ()
+    assert "구절" in found.warnings[-1].ko
+    assert len(found.warnings) == 2
+
+
 async def test_all_words_are_there_when_all_are_demanded(shelf: Shelfful) -> None:
     shelf.add("both.md", ("소유권을 빌려서 쓴다", NORTH))
     shelf.add("apart.md", ("소유권은 규칙이다", EAST), ("빌려서 쓴다", EAST))
@@ -224,6 +239,25 @@ async def test_the_same_text_is_shown_once(wordy: Shelfful) -> None:
     wordy.add("a.md", "소유권은 규칙이다")
     wordy.add("copy.md", "소유권은  규칙이다")
     assert len((await wordy.search.find(Wish("소유권"))).hits) == 1
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_of_copies_the_first_path_is_shown_whatever_came_first(
+    wordy: Shelfful, order: int
+) -> None:
+    for n in range(9)[::order]:
+        wordy.add(f"copy{n}.md", "소유권은 규칙이다")
+    assert files(await wordy.search.find(Wish("소유권"))) == ["copy0.md"]
+
+
+async def test_a_list_of_links_does_not_answer_before_what_it_leads_to(wordy: Shelfful) -> None:
+    wordy.add("SUMMARY.md", "- [소유권](ch04.md)\n- [빌림](ch05.md)\n- [소유권과 함수](ch06.md)")
+    wordy.add(
+        "ch04.md",
+        "소유권은 러스트에서 가장 특별한 기능이라 언어 곳곳에 깊이 스며 있습니다. 값마다 주인이 하나 있고, "
+        "주인이 범위를 벗어나면 값은 버려집니다. [빌림](ch05.md)은 다음 장에서 다룹니다.",
+    )
+    assert files(await wordy.search.find(Wish("소유권"))) == ["ch04.md", "SUMMARY.md"]
 
 
 async def test_one_document_does_not_take_every_place(wordy: Shelfful) -> None:

@@ -1,0 +1,165 @@
+"""The exact token ids of a text for one GGUF file, without loading the model.
+
+A text is cut into special tokens and what stands between them, that into pieces whose ids depend on nothing
+around them; each piece's ids are found once and remembered. What llama.cpp's `/tokenize` says is the truth.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+from dunoe.errors import BadRequest, Text
+from dunoe.weights.header import Header, read_header
+from dunoe.weights.tokenizer_merging import SPACE, Bpe, Merges, Spm, byte_letters, junctions_of
+from dunoe.weights.tokenizer_special import parted
+from dunoe.weights.tokenizer_unigram import Unigram
+from dunoe.weights.tokenizer_vocabulary import (
+    BYTE,
+    CONTROL,
+    UNKNOWN,
+    USER_DEFINED,
+    Vocabulary,
+    vocabulary_of,
+)
+from dunoe.weights.tokenizer_wordpiece import WordPiece
+from dunoe.weights.tokenizer_words import SEVERAL
+
+REMEMBERED = 2**21  # letters of pieces whose ids are kept, all together
+
+
+class Kind(Protocol):
+    """One of the four kinds of vocabulary."""
+
+    def pieces(self, text: str, after_special: bool) -> list[str]:
+        """The pieces of a text that have ids of their own."""
+
+    def ids(self, pieces: Iterable[str]) -> dict[str, tuple[int, ...]]:
+        """The ids of each piece."""
+
+
+class Tokenizer:
+    """Texts to ids and back, as llama.cpp does it for the same file. Threads may share one."""
+
+    def __init__(self, vocabulary: Vocabulary, kind: Kind) -> None:
+        self.vocabulary, self.kind = vocabulary, kind
+        self._known: dict[str, tuple[int, ...]] = {}
+        self._letters = 0
+
+    @classmethod
+    def of(cls, source: Path | Header, cache_folder: Path | None = None) -> "Tokenizer":
+        """The tokenizer of a GGUF file, or of a header read with its arrays.
+
+        cache_folder: where what was read is kept for the next time; None: nowhere.
+        Raise `BadVocabulary` or `NotSupported`.
+        """
+        header = read_header(source, arrays=True) if isinstance(source, Path) else source
+        vocabulary = vocabulary_of(header)
+        return cls(vocabulary, _kind(vocabulary))
+
+    def encode(
+        self, text: str, *, add_special: bool = False, parse_special: bool = False
+    ) -> list[int]:
+        """The ids of a text.
+
+        add_special: with the tokens that the file wants at the beginning and at the end.
+        parse_special: control tokens in the text are themselves; else they are letters.
+        """
+        out: list[int] = []
+        for ids in self._encoded(text, parse_special):
+            out += ids
+        return self._with_ends(out) if add_special else out
+
+    def count(self, text: str, *, add_special: bool = False, parse_special: bool = False) -> int:
+        """How many ids `encode` gives."""
+        return len(self.encode(text, add_special=add_special, parse_special=parse_special))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids, special tokens spelled out; bytes that are no letter become U+FFFD."""
+        try:
+            return b"".join([self._bytes[number] for number in ids]).decode("utf-8", "replace")
+        except IndexError as exc:
+            raise BadRequest(
+                Text("어휘에 없는 토큰 번호입니다", "there is no token of that number"),
+                Text(
+                    f"0에서 {len(self._bytes) - 1:,} 사이의 번호를 쓰세요.",
+                    f"use numbers from 0 to {len(self._bytes) - 1:,}.",
+                ),
+            ) from exc
+
+    def _encoded(self, text: str, parse_special: bool) -> Iterable[list[int]]:
+        after_special = True
+        for part in parted(text, self.vocabulary.specials, parse_special):
+            if isinstance(part, int):
+                yield [part]
+            else:
+                yield self._ids(self.kind.pieces(part, after_special))
+            after_special = isinstance(part, int)
+
+    def _ids(self, pieces: list[str]) -> list[int]:
+        known = self._known
+        new = set(pieces).difference(known)
+        if new:
+            self._letters += sum(map(len, new))
+            if (
+                self._letters > REMEMBERED
+            ):  # a new dictionary: another thread may be reading the old one
+                self._letters = sum(map(len, new))
+                kept = set(pieces).intersection(known)
+                self._known = known = {piece: known[piece] for piece in kept}
+            known.update(self.kind.ids(new))
+        ids = list(chain.from_iterable(map(known.__getitem__, pieces)))
+        return self.kind.joined(ids) if isinstance(self.kind, Unigram) else ids
+
+    def _with_ends(self, ids: list[int]) -> list[int]:
+        special, flags = self.vocabulary.ids, self.vocabulary.flags
+        is_wordpiece = self.vocabulary.family == "wordpiece"
+        first = special["bos"] if is_wordpiece or flags["bos"] else None
+        last = special["seperator"] if is_wordpiece else special["eos"] if flags["eos"] else None
+        before = [] if first is None else [first]
+        return [*before, *ids, *([] if last is None else [last])]
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        vocabulary = self.vocabulary
+        spells_bytes = vocabulary.family == "bpe" and not vocabulary.pre.spaced
+        table = {ord(letter): byte for byte, letter in enumerate(byte_letters())}
+        shown = {special.id for special in vocabulary.specials}
+        out = []
+        for number, text in enumerate(vocabulary.tokens):
+            kind = vocabulary.types[number]
+            if number in shown or kind in (CONTROL, USER_DEFINED, UNKNOWN):
+                out.append(text.encode())
+            elif kind == BYTE and text[:3] == "<0x":
+                out.append(bytes([int(text[3:5], 16)]))
+            elif spells_bytes:
+                out.append(
+                    b"".join(
+                        [bytes([table[ord(c)]]) if ord(c) in table else c.encode() for c in text]
+                    )
+                )
+            else:
+                out.append(text.replace(SPACE, " ").encode())
+        return out
+
+
+def _kind(vocabulary: Vocabulary) -> Kind:
+    if vocabulary.family == "wordpiece":
+        return WordPiece(vocabulary)
+    if vocabulary.family == "bpe":
+        merges = Merges.of(vocabulary)
+        texts = [*vocabulary.tokens, *merges.phantoms]
+        return Bpe(
+            vocabulary,
+            merges,
+            _few(merges.junctions(texts.__getitem__) if vocabulary.pre.spaced else []),
+        )
+    junctions = _few(junctions_of(vocabulary.tokens))
+    return (
+        Spm(vocabulary, junctions) if vocabulary.family == "spm" else Unigram(vocabulary, junctions)
+    )
+
+
+def _few(junctions: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    return junctions if len(junctions) <= SEVERAL else None

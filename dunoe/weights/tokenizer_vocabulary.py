@@ -1,0 +1,305 @@
+"""What a GGUF file says about its tokens, read the way llama.cpp reads it: flags, special tokens, their kinds.
+
+A vocabulary that llama.cpp refuses to load is refused here, too; nothing in it is believed before it was checked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+
+from dunoe.errors import BadRequest, NotSupported, Text
+from dunoe.weights.header import Header, Value
+from dunoe.weights.tokenizer_splits import PRES, Pre
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+
+FAMILIES = {"gpt2": "bpe", "gemma4": "bpe", "llama": "spm", "t5": "unigram", "bert": "wordpiece"}
+
+# id of begin, end, unknown, separator where the file names none; None: there is none
+_DEFAULTS: dict[str, dict[str, int | None]] = {
+    "gpt2": {"bos": 11, "eos": 11, "unknown": None, "seperator": None},
+    "gemma4": {"bos": None, "eos": None, "unknown": None, "seperator": None},
+    "llama": {"bos": 1, "eos": 2, "unknown": 0, "seperator": None},
+    "t5": {"bos": None, "eos": 1, "unknown": 2, "seperator": None},
+    "bert": {"bos": 101, "eos": None, "unknown": 100, "seperator": 102},
+}
+
+# Tokens that end an answer: control tokens, whatever their type in the file says.
+_ENDS = {
+    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>",
+    "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>",
+    "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[",  # noqa: RUF001
+}  # fmt: skip
+# Tokens that fill in the middle, by the key that names them; the first one there is a control token.
+_FILLS = {
+    (
+        "fim_pre",
+        "prefix",
+    ): "<|fim_prefix|> <fim-prefix> <fim_prefix> <｜fim▁begin｜> <PRE> ▁<PRE> <|code_prefix|> "  # noqa: RUF001
+    "<|prefix|>",
+    (
+        "fim_suf",
+        "suffix",
+    ): "<|fim_suffix|> <fim-suffix> <fim_suffix> <｜fim▁hole｜> <SUF> ▁<SUF> <|code_suffix|> "  # noqa: RUF001
+    "<|suffix|>",
+    (
+        "fim_mid",
+        "middle",
+    ): "<|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> "  # noqa: RUF001
+    "<|middle|>",
+    ("fim_pad",): "<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]",
+    ("fim_rep",): "<|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame>",
+    ("fim_sep",): "<|file_sep|>",
+}
+_ALWAYS_PARSED = ("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>")
+
+
+class BadVocabulary(BadRequest):
+    """The file's vocabulary contradicts itself; llama.cpp would not load it either."""
+
+
+@dataclass(frozen=True)
+class Special:
+    """A token that is looked for in the text before anything else.
+
+    is_control: found only where special tokens are parsed.
+    strips_left, strips_right: it takes the white space beside it along.
+    """
+
+    text: str
+    id: int
+    is_control: bool
+    strips_left: bool = False
+    strips_right: bool = False
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A checked vocabulary. tokens: text by id; types and scores as in the file, one for each token."""
+
+    family: str
+    pre: Pre
+    tokens: list[str]
+    types: bytes
+    scores: tuple[float, ...]
+    merges: tuple[str, ...]
+    charsmap: bytes
+    specials: list[Special]
+    ids: dict[str, int | None]
+    flags: dict[str, bool]
+    by_text: dict[str, int] = field(repr=False)
+
+
+def vocabulary_of(header: Header) -> Vocabulary:
+    """The vocabulary of a header that was read with its arrays; raise `BadVocabulary` or `NotSupported`."""
+    return _Reading(header).vocabulary()
+
+
+class _Reading:
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.model = header.vocabulary or ""
+        if self.model not in FAMILIES:
+            raise NotSupported(
+                Text(
+                    f"이 모델의 토크나이저 '{self.model[:40]}'은(는) 아직 셀 수 없습니다",
+                    f"we cannot count with this model's tokenizer '{self.model[:40]}' yet",
+                ),
+                _OTHER_FILE,
+            )
+
+    def vocabulary(self) -> Vocabulary:
+        family, pre = FAMILIES[self.model], self.pre()
+        tokens = self.tokens()
+        by_text = dict(zip(tokens, range(len(tokens)), strict=True))
+        if len(by_text) != len(tokens):
+            raise broken("같은 토큰이 두 번 있습니다", "a token stands there twice")
+        types = self.types(len(tokens))
+        ids = self.ids(pre, len(tokens))
+        return Vocabulary(
+            family=family,
+            pre=pre,
+            tokens=tokens,
+            types=types,
+            scores=self.scores(len(tokens)),
+            merges=self.merges() if family == "bpe" else (),
+            charsmap=self.charsmap() if family == "unigram" else b"",
+            specials=list(self.specials(tokens, types, by_text)),
+            ids=ids,
+            flags=self.flags(family, pre, ids),
+            by_text=by_text,
+        )
+
+    def pre(self) -> Pre:
+        name = self.header.vocabulary_pre or "default"
+        if self.model == "gemma4":
+            name = "gemma4"
+        if FAMILIES[self.model] != "bpe":
+            name = "default"
+        if name not in PRES:
+            raise NotSupported(
+                Text(
+                    f"글을 자르는 방식 '{name[:40]}'을(를) 모릅니다",
+                    f"we do not know this way of cutting text: '{name[:40]}'",
+                ),
+                _OTHER_FILE,
+            )
+        return PRES[name]
+
+    def array(self, key: str, kind: type) -> tuple[object, ...]:
+        value: Value | None = self.header.metadata.get(f"tokenizer.ggml.{key}")
+        if value is None:
+            return ()
+        if not isinstance(value, tuple) or (value and not isinstance(value[0], kind)):
+            raise broken(f"'{key}'이(가) 목록이 아닙니다", f"'{key}' is not a list")
+        return value
+
+    def tokens(self) -> list[str]:
+        tokens = self.array("tokens", str)
+        if not tokens:
+            raise broken("토큰이 없습니다", "there are no tokens")
+        return [str(token) or f"[EMPTY_{number}]" for number, token in enumerate(tokens)]
+
+    def types(self, count: int) -> bytes:
+        types = self.array("token_type", int)
+        if not types:
+            return bytes([NORMAL]) * count
+        if len(types) < count:
+            raise broken("토큰 종류가 모자랍니다", "there are fewer token types than tokens")
+        return bytes(
+            kind if isinstance(kind, int) and 0 <= kind <= 6 else 0 for kind in types[:count]
+        )
+
+    def scores(self, count: int) -> tuple[float, ...]:
+        scores = self.header.metadata.get("tokenizer.ggml.scores", ())
+        if not isinstance(scores, tuple) or (scores and len(scores) < count):
+            raise broken("토큰 점수가 모자랍니다", "there are fewer scores than tokens")
+        if not all(isinstance(score, int | float) and isfinite(score) for score in scores):
+            raise broken("점수가 수가 아닙니다", "a score is not a number")
+        return tuple(float(score) for score in scores[:count]) or (0.0,) * count
+
+    def merges(self) -> tuple[str, ...]:
+        if (
+            "tokenizer.ggml.merges" not in self.header.metadata
+            and self.header.vocabulary_pre != "kimi-k2"
+        ):
+            raise broken("병합 규칙이 없습니다", "there are no merges")
+        return tuple(str(merge) for merge in self.array("merges", str))
+
+    def charsmap(self) -> bytes:
+        numbers = self.array("precompiled_charsmap", int)
+        try:
+            data = bytes(int(str(number)) & 0xFF for number in numbers)
+        except ValueError as exc:
+            raise broken("charsmap이 깨졌습니다", "its charsmap is broken") from exc
+        if data and (len(data) < 4 or int.from_bytes(data[:4], "little") + 4 >= len(data)):
+            raise broken("charsmap이 깨졌습니다", "its charsmap is broken")
+        return data
+
+    def number(self, key: str) -> int | None:
+        value = self.header.metadata.get(f"tokenizer.ggml.{key}_token_id")
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.header.metadata.get(f"tokenizer.ggml.{key}")
+        return value if isinstance(value, bool) else default
+
+    def ids(self, pre: Pre, count: int) -> dict[str, int | None]:
+        found = dict(_DEFAULTS[self.model])
+        if not pre.has_default_bos:
+            found["bos"] = None
+        for name, default in found.items():
+            said = self.number(name)
+            if said is not None and 0 <= said < count:
+                found[name] = said
+            elif default is not None and default >= count:
+                found[name] = None
+        return found
+
+    def flags(self, family: str, pre: Pre, ids: dict[str, int | None]) -> dict[str, bool]:
+        adds_bos = self.flag("add_bos_token", family in ("spm", "wordpiece") or pre.adds_bos)
+        if pre is PRES["gemma4"]:
+            adds_bos = True
+        flags = {
+            "bos": adds_bos,
+            "eos": self.flag("add_eos_token", family == "unigram"),
+            "space_prefix": self.flag("add_space_prefix", family == "spm"),
+            "one_space": self.flag("remove_extra_whitespaces", False),
+        }
+        lowers = self.header.metadata.get("tokenizer.ggml.normalizer.lowercase")
+        flags["lowercase"] = lowers if isinstance(lowers, bool) else True
+        strips = self.header.metadata.get("tokenizer.ggml.normalizer.strip_accents")
+        flags["strip_accents"] = strips if isinstance(strips, bool) else flags["lowercase"]
+        needed = {"bos": flags["bos"] or family == "wordpiece", "eos": flags["eos"]}
+        needed["seperator"] = family == "wordpiece"
+        for name, is_needed in needed.items():
+            if is_needed and ids[name] is None:
+                raise broken(f"'{name}' 토큰이 없습니다", f"it has no '{name}' token")
+        return flags
+
+    def specials(
+        self, tokens: list[str], types: bytes, by_text: dict[str, int]
+    ) -> Iterator[Special]:
+        kinds = self.kinds(types, by_text)
+        strips_left, strips_right = self.strips(tokens, kinds, by_text)
+        found = sorted(kinds, key=lambda number: -len(tokens[number].encode()))
+        for number in found:
+            yield Special(
+                tokens[number],
+                number,
+                kinds[number] != USER_DEFINED,
+                number in strips_left,
+                number in strips_right,
+            )
+
+    def kinds(self, types: bytes, by_text: dict[str, int]) -> dict[int, int]:
+        """The tokens that are looked for in text, with the kind that llama.cpp gives them in the end."""
+        kinds = {
+            number: kind
+            for number, kind in enumerate(types)
+            if kind in (CONTROL, USER_DEFINED, UNKNOWN)
+        }
+        ends = {text for text in _ENDS if text in by_text}
+        for keys, names in _FILLS.items():
+            if all(self.number(key) is None for key in keys):
+                ends.update([name for name in names.split() if name in by_text][:1])
+        kinds.update({by_text[text]: CONTROL for text in ends})
+        kinds.update({by_text[text]: USER_DEFINED for text in _ALWAYS_PARSED if text in by_text})
+        calls = {"<|call|>", "<|calls|>"} & ends
+        if "<|end|>" in ends and calls and {"<|return|>", "<|flush|>"} & ends:
+            kinds[by_text["<|end|>"]] = USER_DEFINED
+        if {"<|tool_response>", "</s>"} <= ends:
+            del kinds[by_text["</s>"]]
+        return kinds
+
+    def strips(
+        self, tokens: list[str], kinds: dict[int, int], by_text: dict[str, int]
+    ) -> tuple[set[int], set[int]]:
+        """Tokens that take white space along, which llama.cpp knows by the names of models."""
+        pre = self.header.vocabulary_pre or ""
+        name = (self.header.text("general.name") or "").lower()
+        if any(part in pre for part in ("jina-v2-de", "jina-v2-es", "jina-v2-code")) or any(
+            part in self.header.architecture for part in ("nomic-bert-moe", "jina-bert-v3")
+        ):
+            return {by_text["<mask>"]} if "<mask>" in by_text else set(), set()
+        if "phi-3" in name or "phi3" in name:
+            plain = ("<unk>", "<s>", "<|endoftext|>")
+            return set(), {number for number in kinds if tokens[number] not in plain}
+        if "modern-bert" in name and "[MASK]" in by_text:
+            return {by_text["[MASK]"]}, set()
+        return set(), set()
+
+
+_OTHER_FILE = Text(
+    "같은 모델의 다른 GGUF 파일을 쓰거나, 이 모델을 실행한 뒤 그 엔진이 센 값을 보세요.",
+    "use another GGUF file of this model, or run it and read what its engine counts.",
+)
+
+
+def broken(ko: str, en: str) -> BadVocabulary:
+    return BadVocabulary(
+        Text(
+            f"모델 파일의 어휘가 망가졌습니다: {ko}", f"the model file's vocabulary is broken: {en}"
+        ),
+        Text("파일을 지우고 다시 받으세요.", "remove it and fetch it again."),
+    )

@@ -16,19 +16,25 @@ KvType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 
 
 class Seat(Table):
-    """One role and the model that plays it.
+    """One role and the model that plays it, which may play others `also`.
 
     context: tokens that the role is meant to have; the model may be trained on fewer (`Entry.context`).
     where: on the card, or beside it in memory. alternatives: ids of models that could sit here instead.
     """
 
     role: Seating
+    also: tuple[Seating, ...] = ()
     model: str
     context: int = Field(gt=0)
     parallel: int = Field(1, gt=0)
     kv_type: KvType = "f16"
     where: Literal["card", "ram"] = "card"
     alternatives: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> tuple[Seating, ...]:
+        """All that it plays."""
+        return (self.role, *self.also)
 
     @property
     def entry(self) -> Entry:
@@ -39,13 +45,14 @@ class Seat(Table):
 class Profile(Table):
     """Models for one kind of machine. vram: bytes of its card; None where there is none.
 
-    corrections: what was believed of these models and is not so.
+    is_offered: `dunoe init` may propose it. corrections: what was believed of these models and is not so.
     """
 
     name: str
     title: Text
     about: Text
     vram: Size | None = None
+    is_offered: bool = True
     seats: tuple[Seat, ...] = Field(alias="seat", min_length=1)
     corrections: tuple[Text, ...] = Field((), alias="correction")
 

@@ -7,6 +7,7 @@ import pytest
 from dunoe.errors import Misconfigured, NotFound
 from dunoe.portfolio.entries import Entry, entries, entry, known
 from dunoe.portfolio.profiles import Profile, profile, profiles
+from dunoe.weights.quantisation import TENSOR_TYPES
 
 MINE = """
 name = "mine"
@@ -34,9 +35,33 @@ def kv_bytes(one: Entry) -> int:
 @pytest.mark.parametrize("one", profiles(), ids=lambda one: str(one.name))
 def test_every_seat_of_a_profile_has_a_model_made_for_it(one: Profile) -> None:
     for seat in one.seats:
-        assert seat.role in seat.entry.roles
+        assert set(seat.roles) <= set(seat.entry.roles)
         for other in seat.alternatives:
             assert seat.role in entry(other).roles
+
+
+def test_only_the_plan_asks_a_model_for_more_context_than_it_has() -> None:
+    asked = {
+        (one.name, seat.model)
+        for one in profiles()
+        for seat in one.seats
+        if seat.context > seat.entry.context
+    }
+    assert asked == {("plan-2026-02", "eeve-10.8b")}
+
+
+@pytest.mark.parametrize("one", profiles(), ids=lambda one: str(one.name))
+def test_a_profile_plays_each_role_once_and_says_why_in_both_languages(one: Profile) -> None:
+    played = [role for seat in one.seats for role in seat.roles]
+    assert len(played) == len(set(played))
+    assert {"brain", "search", "embedding", "reranking"} <= set(played)
+    for text in (one.title, one.about, *one.corrections):
+        assert all(text)
+
+
+def test_the_profiles_are_for_every_size_of_machine() -> None:
+    cards = sorted((one.vram or 0) // 2**30 for one in profiles())
+    assert cards == [0, 8, 12, 16, 16, 24]
 
 
 @pytest.mark.parametrize("one", entries().values(), ids=lambda one: str(one.id))
@@ -61,10 +86,73 @@ def test_a_header_that_we_make_up_has_the_true_size_and_shape(one: Entry) -> Non
         ("qwen2.5-coder-14b", 196_608),
         ("eeve-10.8b", 196_608),
         ("llama-3.2-3b", 114_688),
+        ("qwen3-14b", 163_840),
+        ("qwen2.5-coder-7b", 57_344),
+        ("qwen3-embedding-0.6b", 114_688),
+        ("llama-3.2-1b", 32_768),
     ],
 )
 def test_a_token_of_context_takes_what_the_facts_say(id: str, bytes_a_token: int) -> None:
     assert kv_bytes(entry(id)) == bytes_a_token
+
+
+@pytest.mark.parametrize(
+    ("id", "bytes_a_token"),
+    [
+        ("qwen3.5-2b", 12_288),
+        ("qwen3.5-4b", 32_768),
+        ("qwen3.5-9b", 32_768),
+        ("qwen3.5-27b", 65_536),
+        ("qwen3.5-35b-a3b", 20_480),
+    ],
+)
+def test_a_hybrid_keeps_a_cache_in_every_fourth_layer(id: str, bytes_a_token: int) -> None:
+    header = entry(id).header()
+    assert kv_bytes(entry(id)) // 4 == bytes_a_token
+    attending = [one for one in header.tensors if one.name.endswith(".attn_k.weight")]
+    assert len(attending) * 4 == header.block_count
+
+
+def test_a_pattern_is_repeated_over_the_layers() -> None:
+    gemma = entry("gemma-4-12b").header()
+    windowed = gemma.metadata["gemma4.attention.sliding_window_pattern"]
+    assert windowed == (True, True, True, True, True, False) * 8
+    assert gemma.metadata["gemma4.attention.head_count_kv"] == (8, 8, 8, 8, 8, 1) * 8
+
+
+def recipe(one: Entry) -> float:
+    """Bytes of a plain transformer's tensors, packed as llama.cpp packs it; norms and biases left out."""
+    header, shape = one.header(), one.shape
+    size = {packed.name: packed.size / packed.block for packed in TENSOR_TYPES.values()}
+    most, better = {
+        "Q4_K_M": ("Q4_K", "Q6_K"), "Q5_K_M": ("Q5_K", "Q6_K"), "Q8_0": ("Q8_0", "Q8_0"),
+    }[one.quantisation]  # fmt: skip
+    count, width = shape.block_count, shape.embedding_length
+    inner, heads = shape.number("feed_forward_length"), shape.number("attention.head_count")
+    kv_heads = shape.number("attention.head_count_kv")
+    assert inner and heads and kv_heads
+    head = header.number("attention.key_length") or width // heads
+    table = shape.vocab_size * width
+    total = table * size[better] + (0 if shape.is_tied else table * size[most])
+    for layer in range(count):
+        eighth = count // 8
+        is_better = layer < eighth or layer >= 7 * count // 8 or (layer - eighth) % 3 == 2
+        up = size[better if is_better else most]
+        plain = 2 * width * heads * head + width * kv_heads * head + 2 * width * inner
+        total += plain * size[most] + (width * kv_heads * head + width * inner) * up
+    return total
+
+
+PLAIN = [
+    one
+    for one in entries().values()
+    if one.shape.architecture in {"qwen2", "qwen3", "llama"} and one.quantisation != "F16"
+]
+
+
+@pytest.mark.parametrize("one", PLAIN, ids=lambda one: str(one.id))
+def test_a_file_is_as_long_as_its_shape_and_packing_make_it(one: Entry) -> None:
+    assert recipe(one) == pytest.approx(one.size_bytes, rel=0.02)
 
 
 def test_what_the_plan_gets_wrong_is_said_with_it() -> None:

@@ -1,0 +1,33 @@
+"""What a trial rendering did with the values it was given: how we learn what a template can."""
+
+
+class Marks:
+    """Which values were looked at, and how. Values are known by identity: they must outlive these marks."""
+
+    def __init__(self) -> None:
+        self._ways: dict[int, set[str]] = {}
+
+    def use(self, value: object, way: str | None = None) -> None:
+        """The value was read, or handed to a method, a loop or a test of that name."""
+        ways = self._ways.setdefault(id(value), set())
+        if way is not None:
+            ways.add(way)
+
+    def use_all(self, value: object) -> None:
+        """The value and all that is in it were read."""
+        self.use(value)
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self.use(key)
+                self.use_all(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                self.use_all(item)
+
+    def used(self, value: object) -> bool:
+        """Whether it was read at all."""
+        return id(value) in self._ways
+
+    def ways(self, value: object) -> set[str]:
+        """Methods, loops and tests it went through."""
+        return self._ways.get(id(value), set())

@@ -217,12 +217,13 @@ class Answerer:
 
     def _asked(self, draft: _Draft, model: Model, messages: list[Json]) -> Generation:
         policy, question = policy_of(model), draft.question
-        temperature = question.temperature
-        if temperature is None:
-            temperature = TEMPERATURE if policy.temperature is None else policy.temperature
-        options: Json = {"temperature": temperature, "max_tokens": draft.room}
-        if policy.top_p is not None:
-            options["top_p"] = policy.top_p
+        options: Json = {
+            "temperature": TEMPERATURE,
+            **policy.sampling(),
+            "max_tokens": draft.room,
+        }
+        if question.temperature is not None:
+            options["temperature"] = question.temperature
         return Generation("chat", messages=messages, stream=True, options=options)
 
     async def _fitted(
@@ -230,7 +231,7 @@ class Answerer:
     ) -> list[Json]:
         """The prompt, with as many turns and sources as fit; raise TooLong when the question alone does not."""
         context = await engine.context(model)
-        wanted = draft.question.max_tokens + policy_of(model).thinking
+        wanted = policy_of(model).room(draft.question.max_tokens)
         draft.room = min(wanted, context // ANSWER_SHARE)
         limit = context - draft.room - MARGIN
         draft.turns = await _recent(draft.turns, counter, context // HISTORY_SHARE)

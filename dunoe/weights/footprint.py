@@ -7,11 +7,13 @@ bytes. docs/design/weights.md says which of them are exact and which are a model
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+from dunoe.weights.compute import F32, Batch, compute_size
 from dunoe.weights.header import Header, Tensor
 from dunoe.weights.layers import Layer, layer_count, layers, window
 from dunoe.weights.quantisation import TENSOR_TYPES
 
 PAD = 256  # cells; llama.cpp makes a cache of whole pads
+TURN = 64
 CARD_OVERHEAD = 400 * 2**20  # CUDA's own, once for each process; not measured here
 # What the wheel for x86-64 lays out anew when it runs on the processor, in memory of its own.
 REPACKED = {"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"}
@@ -147,12 +149,16 @@ def row(kv_type: str, count: int) -> int:
 
 
 def _kv(header: Header, layer: Layer, load: Load) -> int:
-    cells = load.cells
-    if layer.is_windowed and not load.swa_full:
-        seen = window(header) * (load.parallel if load.unified else 1)
-        cells = padded(min(cells, seen + load.ubatch))
+    cells = _window_cells(header, load) if layer.is_windowed else load.cells
     one = row(load.kv_type, layer.keys) + row(load.kv_type, layer.values)
     return one * cells * load.streams
+
+
+def _window_cells(header: Header, load: Load) -> int:
+    if load.swa_full:
+        return load.cells
+    seen = window(header) * (load.parallel if load.unified else 1)
+    return padded(min(load.cells, seen + load.ubatch))
 
 
 def _on(split: Split, sizes: list[int]) -> Share:
@@ -217,13 +223,26 @@ def _adapter(header: Header, split: Split) -> Share:
 
 def _compute(header: Header, every: tuple[Layer, ...], load: Load) -> tuple[int, int]:
     """Scratch memory of the largest batch, and room for its results."""
-    width, vocabulary = header.embedding_length or 0, header.vocabulary_size or 0
-    inner = header.number("feed_forward_length") or 4 * width
-    tokens = min(load.ubatch, load.cells * load.streams)
     outputs = load.parallel if load.outputs is None else load.outputs
-    mask = tokens // load.streams * load.cells * load.streams * 2
-    scores = 0
-    if not load.flash_attention:
-        scores = 4 * tokens * load.cells * max((one.heads for one in every), default=0)
-    ahead = 4 * tokens * max(2 * width + 2 * inner, 5 * width)
-    return mask + max(scores, ahead, 4 * vocabulary * outputs), 4 * vocabulary * outputs
+    tokens = min(load.ubatch, load.cells * load.streams)
+    batch = Batch(
+        tokens=-(-tokens // load.parallel) * load.parallel,
+        outputs=outputs,
+        cells=load.cells,
+        window_cells=_window_cells(header, load),
+        streams=load.streams,
+        flash_attention=load.flash_attention,
+        key_turn=_turn(header, "key", load),
+        value_turn=_turn(header, "value", load),
+    )
+    return compute_size(header, every, batch), F32 * (header.vocabulary_size or 0) * outputs
+
+
+def _turn(header: Header, which: str, load: Load) -> int:
+    """Where the cache is quantised, keys and values are turned by a matrix first: its side, 0 for none."""
+    width = header.number(f"attention.{which}_length")
+    if width is None:
+        width = (header.embedding_length or 0) // (header.number("attention.head_count") or 1)
+    if not load.kv_type.startswith("q") or not width or width % TURN:
+        return 0
+    return width & -width if which == "key" else TURN

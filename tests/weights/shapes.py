@@ -6,6 +6,7 @@ llama.cpp loads them like any other; every weight is zero.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFWriter, TokenType
@@ -90,7 +91,7 @@ class _Pen:
         block, size = GGML_QUANT_SIZES[kind]
         length = int(np.prod(shape)) // block * size
         form = [*reversed(shape)]
-        plain = np.dtype(np.float32)
+        plain: np.dtype[Any] = np.dtype(np.float32)  # Any: of which numbers, no matter
         if block > 1:
             form[-1], plain = form[-1] // block * size, np.dtype(np.uint8)
         self.writer.add_tensor_info(name, form, plain, length, raw_dtype=kind)

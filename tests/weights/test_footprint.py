@@ -55,5 +55,5 @@ def test_the_input_embedding_stays_in_ram() -> None:
 
 @pytest.mark.parametrize("count", [None, 0, 513, 2**40])
 def test_a_file_that_does_not_say_its_layers_is_no_model(count: int | None) -> None:
-    with pytest.raises(BadModelFile, match="층|layers"):
+    with pytest.raises(BadModelFile, match=r"층|layers"):
         footprint(known("llama", {} if count is None else {"block_count": count}), Load(4096))

@@ -1,0 +1,213 @@
+"""What one batch leaves in memory on its way through a model: its computation, step by step, in sizes only.
+
+The steps are those of a decoder with gated or plain feed-forward layers, experts, windows, norms and biases,
+told from the tensor table; families that compute something else between them come out near, not exactly.
+"""
+
+from dataclasses import dataclass
+
+from dunoe.weights.header import Header
+from dunoe.weights.layers import TEXT_WITHOUT_CACHE, Layer
+from dunoe.weights.scratch import Graph, Result, scratch_size
+
+F32 = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The largest batch. cells, window_cells: of one stream's caches. *_turn: side of the matrix that turns them."""
+
+    tokens: int
+    outputs: int
+    cells: int
+    window_cells: int
+    streams: int
+    flash_attention: bool
+    key_turn: int = 0
+    value_turn: int = 0
+
+
+def compute_size(header: Header, every: tuple[Layer, ...], batch: Batch) -> int:
+    """Bytes of the compute buffer."""
+    return scratch_size(_Model(header, every, batch).graph)
+
+
+class _Model:
+    """Builds the graph of one batch."""
+
+    def __init__(self, header: Header, every: tuple[Layer, ...], batch: Batch) -> None:
+        self.header, self.batch = header, batch
+        self.graph = Graph()
+        self.shapes = {tensor.name: tensor.shape for tensor in header.tensors}
+        self.width = F32 * (header.embedding_length or 0) * batch.tokens
+        self.is_cached = header.architecture not in TEXT_WITHOUT_CACHE
+        self._given(every)
+        flow = self._embedded()
+        for index, layer in enumerate(every):
+            flow = self._layer(flow, index, layer, is_last=index == len(every) - 1)
+        self._result(flow)
+
+    def _given(self, every: tuple[Layer, ...]) -> None:
+        give, batch, tokens = self.graph.give, self.batch, self.batch.tokens
+        self.tokens = give(4 * tokens)
+        give(self.width)  # vectors instead of tokens; nobody asks for them
+        self.mixed_tokens = give(4 * tokens)
+        self.slots = give(8 * tokens)
+        self.mixed = give(self.width)
+        self.positions = give(4 * tokens)
+        self.key_turn = give(F32 * batch.key_turn**2) if batch.key_turn else None
+        self.value_turn = give(F32 * batch.value_turn**2) if batch.value_turn else None
+        self.masks: dict[bool, tuple[Result, Result, Result]] = {}
+        number = 2 if batch.flash_attention else F32
+        for is_windowed in sorted({layer.is_windowed for layer in every}):
+            cells = batch.window_cells if is_windowed else batch.cells
+            if not self.is_cached:
+                cells = tokens
+            widest = max((one.values for one in every if one.is_windowed == is_windowed), default=0)
+            places = 8 * tokens
+            values = places if batch.flash_attention else places * widest
+            keep = (give(places), give(values)) if self.is_cached else (give(0), give(0))
+            self.masks[is_windowed] = (*keep, give(number * cells * tokens))
+        self.mean = give(4 * tokens)
+        self.chosen = give(4 * batch.outputs)
+
+    def _embedded(self) -> Result:
+        """The tokens' vectors. Two other ways in are laid out too, and not used."""
+        graph = self.graph
+        flow = graph.step(self.width, self.tokens)
+        looked_up = graph.step(self.width, self.mixed_tokens)
+        copied = graph.step(self.width, self.mixed)
+        graph.view(copied, looked_up, self.slots)
+        if self.header.architecture.startswith("gemma"):
+            flow = graph.over(flow)
+        if "token_types.weight" in self.shapes:
+            flow = graph.over(flow)
+        if "position_embd.weight" in self.shapes:
+            flow = graph.over(graph.step(self.width, self.positions), flow)
+        if "token_embd_norm.weight" in self.shapes:
+            flow = self._normed(flow)
+        return flow
+
+    def _has(self, index: int, part: str) -> bool:
+        return f"blk.{index}.{part}.weight" in self.shapes
+
+    def _rows(self, index: int, part: str) -> int:
+        shape = self.shapes.get(f"blk.{index}.{part}.weight", (0, 0))
+        return shape[1] if len(shape) > 1 else 0
+
+    def _normed(self, flow: Result) -> Result:
+        return self.graph.over(self.graph.over(flow))
+
+    def _product(self, source: Result, index: int, part: str, tokens: int) -> Result:
+        result = self.graph.step(F32 * self._rows(index, part) * tokens, source)
+        if f"blk.{index}.{part}.bias" in self.shapes:
+            result = self.graph.over(result)
+        return result
+
+    def _layer(self, flow: Result, index: int, layer: Layer, *, is_last: bool) -> Result:
+        graph, tokens = self.graph, self.batch.tokens
+        before = self._normed(flow) if self._has(index, "attn_norm") else flow
+        out = self._attention(before, index, layer)
+        if is_last:
+            tokens = self.batch.outputs
+            out = graph.step(out.size // self.batch.tokens * tokens, out, self.chosen)
+            flow = graph.step(flow.size // self.batch.tokens * tokens, flow, self.chosen)
+        if self._has(index, "post_attention_norm"):
+            out = self._normed(out)
+        flow = graph.over(out, flow)
+        if self._has(index, "attn_output_norm"):
+            flow = self._normed(flow)
+        ahead = self._normed(flow) if self._has(index, "ffn_norm") else flow
+        if self._has(index, "ffn_gate_exps"):
+            out = self._experts(ahead, index, tokens)
+        else:
+            out = self._feed_forward(ahead, index, tokens)
+        if self._has(index, "post_ffw_norm"):
+            out = self._normed(out)
+        flow = graph.over(out, flow)
+        return self._normed(flow) if self._has(index, "layer_output_norm") else flow
+
+    def _attention(self, source: Result, index: int, layer: Layer) -> Result:
+        graph, tokens = self.graph, self.batch.tokens
+        query = graph.view(self._product(source, index, "attn_q", tokens))
+        query = self._turned(query, index, "attn_q_norm")
+        if self.key_turn is not None:
+            query = graph.view(graph.step(query.size, graph.view(query), self.key_turn))
+        value = graph.view(self._product(source, index, "attn_v", tokens))
+        if self.value_turn is not None:
+            value = graph.view(graph.step(value.size, graph.view(value), self.value_turn))
+        key = graph.view(self._product(source, index, "attn_k", tokens))
+        key = self._turned(key, index, "attn_k_norm")
+        if self.key_turn is not None:
+            key = graph.view(graph.step(key.size, graph.view(key), self.key_turn))
+        keys_at, values_at, mask = self.masks[layer.is_windowed]
+        if self.is_cached:
+            graph.step(0, key, keys_at)
+            graph.step(0, value, values_at)
+        cells = self.batch.window_cells if layer.is_windowed else self.batch.cells
+        if not self.is_cached:
+            cells = tokens
+        if self.batch.flash_attention:
+            if not self.is_cached:  # keys and values become half as long
+                key, value = graph.step(key.size // 2, key), graph.step(value.size // 2, value)
+            out = graph.step(query.size, query, key, value, mask)
+        else:
+            scores = graph.step(F32 * cells * tokens * layer.heads, query, key)
+            scores = graph.over(scores, mask)
+            if not self.is_cached:
+                value = graph.step(value.size, value)
+            mixed = graph.step(query.size, scores, value)
+            out = graph.step(query.size, mixed)
+        if self.value_turn is not None:
+            out = graph.view(graph.step(out.size, graph.view(out), self.value_turn))
+        return self._product(graph.view(out), index, "attn_output", tokens)
+
+    def _turned(self, source: Result, index: int, norm: str) -> Result:
+        if self._has(index, norm):
+            source = self._normed(source)
+        if not self.is_cached:
+            return source
+        return self.graph.over(source, self.positions)
+
+    def _feed_forward(self, source: Result, index: int, tokens: int) -> Result:
+        graph = self.graph
+        up = self._product(source, index, "ffn_up", tokens)
+        if self._has(index, "ffn_gate"):
+            gate = self._product(source, index, "ffn_gate", tokens)
+            inner = graph.step(up.size, gate, up)
+        else:
+            inner = graph.over(up)
+        return self._product(inner, index, "ffn_down", tokens)
+
+    def _experts(self, source: Result, index: int, tokens: int) -> Result:
+        graph, number = self.graph, self.header.number
+        count, used = number("expert_count") or 0, number("expert_used_count") or 0
+        chances = graph.over(graph.step(F32 * count * tokens, source))
+        order = graph.step(F32 * count * tokens, chances)
+        best = graph.view(order)
+        weights = graph.step(F32 * used * tokens, graph.view(chances), best)
+        weights = graph.view(weights)
+        total = graph.over(graph.step(F32 * tokens, weights))
+        weights = graph.view(graph.over(weights, total))
+        each = graph.view(source)
+        up = graph.step(F32 * self._rows(index, "ffn_up_exps") * used * tokens, each, best)
+        gate = graph.step(F32 * self._rows(index, "ffn_gate_exps") * used * tokens, each, best)
+        inner = graph.step(up.size, gate, up)
+        down = graph.step(F32 * self._rows(index, "ffn_down_exps") * used * tokens, inner, best)
+        down = graph.over(down, weights)
+        parts = [graph.view(down) for _ in range(used)]
+        out = parts[0]
+        for part in parts[1:]:
+            out = graph.step(down.size // used, out, part, is_over=True)
+        return out
+
+    def _result(self, flow: Result) -> None:
+        if "output_norm.weight" in self.shapes:
+            flow = self._normed(flow)
+        if self.is_cached:
+            size = F32 * (self.header.vocabulary_size or 0) * self.batch.outputs
+            self.graph.step(size, flow, is_kept=True)
+        else:
+            self.graph.step(
+                self.width // self.batch.tokens, self.graph.step(flow.size, flow), self.mean
+            )

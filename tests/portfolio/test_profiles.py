@@ -7,6 +7,7 @@ import pytest
 from dunoe.errors import Misconfigured, NotFound
 from dunoe.portfolio.entries import Entry, entries, entry, known
 from dunoe.portfolio.profiles import Profile, profile, profiles
+from dunoe.weights.footprint import Load, footprint
 from dunoe.weights.quantisation import TENSOR_TYPES
 
 MINE = """
@@ -111,6 +112,16 @@ def test_a_hybrid_keeps_a_cache_in_every_fourth_layer(id: str, bytes_a_token: in
     assert kv_bytes(entry(id)) // 4 == bytes_a_token
     attending = [one for one in header.tensors if one.name.endswith(".attn_k.weight")]
     assert len(attending) * 4 == header.block_count
+
+
+def test_a_model_that_is_not_here_goes_through_the_footprint_of_a_real_one() -> None:
+    r1 = footprint(entry("r1-14b").header(), Load(8192, gpu_layers=-1))
+    assert r1.weights.card / 2**30 == pytest.approx(7.96, abs=0.01)  # the input table stays in RAM
+    assert r1.kv.card == 196_608 * 8192
+    hybrid = footprint(entry("qwen3.5-9b").header(), Load(8192, gpu_layers=-1))
+    assert (hybrid.kv.card, hybrid.state.card) == (32_768 * 8192, 52_690_944)
+    reader = footprint(entry("e5-large").header(), Load(512, gpu_layers=-1))
+    assert reader.kv.total == 0
 
 
 def test_a_pattern_is_repeated_over_the_layers() -> None:

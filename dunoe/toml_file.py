@@ -45,6 +45,10 @@ _SAID: dict[
     "list_type": _LIST,
     "dict_type": _TABLE,
     "model_type": _TABLE,
+    "named_tuple_type": Text(
+        '두 언어로 적어야 합니다: {{ ko = "…", en = "…" }}',
+        'must be in both languages: {{ ko = "…", en = "…" }}',
+    ),
     "literal_error": Text("다음 중 하나여야 합니다: {expected}", "must be one of: {expected}"),
     "greater_than_equal": Text("{ge} 이상이어야 합니다", "must be {ge} or more"),
     "greater_than": Text("{gt}보다 커야 합니다", "must be more than {gt}"),
@@ -60,14 +64,21 @@ class Refused(ValueError):
         self.said = said
 
 
+EXAMPLE = Text(
+    "dunoe.example.toml에 모든 설정이 설명되어 있습니다.",
+    "dunoe.example.toml explains every setting.",
+)
+
+
 class TomlFile:
     """One file, read. Without a path it is an empty one.
 
     tree: what the file says, to be added to. origins: keys that were added from elsewhere, and from where.
+    help: where a person reads what such a file may say.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, help: Text = EXAMPLE) -> None:
+        self.path, self.help = path, help
         self.text = _read(path) if path is not None else ""
         self.tree = _parsed(self.text, path)
         self.origins: dict[tuple[str, ...], str] = {}
@@ -107,10 +118,7 @@ class TomlFile:
             at = error["loc"]
         said = _said(error)
         key = ".".join(map(str, at))
-        hint = Text(
-            "dunoe.example.toml에 모든 설정이 설명되어 있습니다.",
-            "dunoe.example.toml explains every setting.",
-        )
+        hint = self.help
         if error["type"] == "extra_forbidden" and (known := _fields(table, at[:-1])):
             hint = Text(f"쓸 수 있는 이름: {known}", f"known here: {known}")
         return self.wrong(at, Text(f"'{key}': {said.ko}", f"'{key}': {said.en}"), hint)
@@ -184,6 +192,8 @@ def _line(text: str, at: tuple[str, ...]) -> int:
             continue
         if len(path) > depth and path == at[: len(path)]:
             best, depth = number, len(path)
+        elif not best and path[: len(at)] == at:  # a [[list]], by its first row
+            best = number
     return best
 
 

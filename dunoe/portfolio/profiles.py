@@ -12,6 +12,10 @@ from dunoe.portfolio.entries import Entry, Seating, Table, entries, entry
 from dunoe.settings import Size
 from dunoe.toml_file import TomlFile
 
+_HELP = Text(
+    "함께 오는 프로필처럼 쓰세요: docs/design/portfolio.md",
+    "write it like the profiles we ship: docs/design/portfolio.md",
+)
 KvType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 
 
@@ -69,7 +73,7 @@ def profile(name: str) -> Profile:
 
     Raises NotFound for an unknown name, Misconfigured with line and key for what is wrong in a file.
     """
-    if name.endswith(".toml"):
+    if name.endswith(".toml") and Path(name).is_file():
         return _read(Path(name))
     found = next((one for one in profiles() if one.name == name), None)
     if found is None:
@@ -85,7 +89,7 @@ def profile(name: str) -> Profile:
 
 
 def _read(path: Path) -> Profile:
-    file = TomlFile(path)
+    file = TomlFile(path, _HELP)
     read = file.checked(Profile)
     for number, seat in enumerate(read.seats):
         for id in (seat.model, *seat.alternatives):

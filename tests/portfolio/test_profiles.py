@@ -204,6 +204,11 @@ def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
     assert "plan-2026-02" in str(caught.value.hint)
 
 
+def test_a_profile_s_file_that_is_not_there_is_no_profile() -> None:
+    with pytest.raises(NotFound, match=r"no profile '\./none\.toml'"):
+        profile("./none.toml")
+
+
 def test_a_person_s_own_profile_is_read_by_its_path(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(MINE, "utf-8")
@@ -219,6 +224,8 @@ def test_a_person_s_own_profile_is_read_by_its_path(tmp_path: Path) -> None:
         ("context", "contxt", r"mine\.toml:10: 'seat\.0\.contxt': unknown setting"),
         ("8GiB", "8 cups", r"mine\.toml:5: 'vram'"),
         ('"brain"', '"cook"', r"mine\.toml:8: 'seat\.0\.role': must be one of"),
+        ("[[seat]]", "[[seats]]", r"mine\.toml:7: 'seats': unknown setting"),
+        ('{ ko = "내 것", en = "mine" }', '"mine"', r"mine\.toml:3: 'title': must be in both lang"),
     ],
 )
 def test_a_slip_in_it_is_shown_with_its_line(

@@ -83,6 +83,7 @@ class Entry(Table):
     """One published file of one model.
 
     source: what `dunoe models pull` takes. ollama: its name in Ollama's library, where it is there.
+    aliases: what people call it besides.
     size_bytes: the published file. context: tokens it was really trained on, whatever else is said of it.
     is_free: its licence allows commercial use. languages: the main ones, Korean only where its makers name it.
     """
@@ -91,6 +92,7 @@ class Entry(Table):
     title: str
     source: str
     ollama: str | None = None
+    aliases: tuple[str, ...] = ()
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     licence: str = Field(min_length=1)
     is_free: bool = True
@@ -204,8 +206,8 @@ def known(*names: str, sha256: str | None = None) -> Entry | None:
                 return one
     asked = [_plain(name) for name in names if name]
     for one in entries().values():
-        ours = {_plain(name) for name in (one.id, one.title, one.file, one.ollama or "") if name}
-        if ours.intersection(asked):
+        ours = (one.id, one.title, one.file, one.ollama or one.id, *one.aliases)
+        if {_plain(name) for name in ours}.intersection(asked):
             return one
     return None
 

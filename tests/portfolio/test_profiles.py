@@ -181,12 +181,21 @@ def test_what_the_plan_gets_wrong_is_said_with_it() -> None:
         "/models/EEVE-Korean-Instruct-10.8B-v1.0.Q4_K_M.gguf",
         "hf.co/somebody/EEVE-Korean-Instruct-10.8B-v1.0-Q4_K_M-GGUF",
         "eeve-korean-instruct-10.8b-v1.0:latest",
+        "EEVE-Korean-10.8B",
+        "teddy/eeve-korean-10.8b:latest",
+        "eeve:10.8b",
     ],
 )
 def test_a_model_is_known_under_the_names_that_people_give_it(name: str) -> None:
     found = known("something", name)
     assert found is not None
     assert found.context == 4096
+
+
+def test_a_name_means_one_model() -> None:
+    for one in entries().values():
+        for name in (one.id, one.title, one.file, one.ollama or one.id, *one.aliases):
+            assert known(name) is one
 
 
 def test_a_digest_tells_a_model_before_any_name() -> None:

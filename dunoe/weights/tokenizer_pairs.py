@@ -35,14 +35,18 @@ def merged(symbols: list[Symbol], best: Callable[[Symbol, Symbol], Best[Symbol]]
 class _Heap(Generic[Symbol]):
     """The same for long rows, where looking at every pair each time would take for ever."""
 
+    symbols: list[Symbol]
+    best: Callable[[Symbol, Symbol], Best[Symbol]]
+    heap: list[tuple[float, int, int, Symbol, Symbol, Symbol]]
+
     def __init__(
         self, symbols: list[Symbol], best: Callable[[Symbol, Symbol], Best[Symbol]]
     ) -> None:
         self.symbols = symbols
         self.best = best
-        count = len(symbols)
-        self.before = list(range(-1, count - 1))
-        self.after = [*range(1, count), -1]
+        count: int = len(symbols)
+        self.before: list[int] = list(range(-1, count - 1))
+        self.after: list[int] = [*range(1, count), -1]
         self.alive = [True] * count
         pairs = [self.pair(left, left + 1) for left in range(count - 1)]
         self.heap = [pair for pair in pairs if pair is not None]

@@ -24,7 +24,11 @@ _DEEPSEEK3 = (
     r"| ?[\p{P}\p{S}]+[\r\n]*|" + _LINES
 )
 _JA_ZH = r"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"
-_OLD_CJK = r"[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
+# From U+0800 to U+9FA5 without spaces: llama.cpp hides those from such patterns.
+_OLD_CJK = (
+    r"[\u0800-\u167f\u1681-\u1fff\u200b-\u2027\u202a-\u202e\u2030-\u205e\u2060-\u2fff\u3001-\u9fa5"
+    r"\uac00-\ud7ff]+"
+)
 _CASED = (
     r"A-Za-z\xb5\xc0-\xd6\xd8-\xf6\xf8-\u01ba\u01bc-\u01bf\u01c4-\u0293\u0295-\u02af"
     r"\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u038a\u038c\u038e-\u03a1"
@@ -85,7 +89,6 @@ class Cutting:
 
 
 _DIGITS_IN_THREES = "threes"
-_DIGITS_BEFORE_A_BORDER = "threes before a border"
 _NUMBERS_IN_THREES = "number threes"
 
 CUTTINGS = {
@@ -110,7 +113,7 @@ CUTTINGS = {
         (
             r"[\r\n]",
             rf"\s?[{_CASED}]+",
-            r"\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+",
+            r"\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3001-\u3002]+",
             r"\s+\Z",
             _OLD_CJK,
             r"\p{N}+",
@@ -152,7 +155,7 @@ CUTTINGS = {
             _GPT2,
         )
     ),
-    "tiny-aya": Cutting((_DIGITS_BEFORE_A_BORDER, _ANY_WORDS % r"\p{N}{1,3}")),
+    "tiny-aya": Cutting((_NUMBERS_IN_THREES, _ANY_WORDS % r"\p{N}{1,3}")),
     "kimi": Cutting((_KIMI,), (_HAN_ASTRAL, "一")),
     "superbpe": Cutting((r"\p{N}+", _DIGITS_IN_THREES)),
     "bailing": Cutting(
@@ -248,7 +251,6 @@ PRES = _rows(
 _STANDS_FOR = {"L": "\u00aa", "N": "\u00b2", "M": "\u0300", "P": "\u00a1", "S": "\u00a9"}
 _OTHER = "\u0080"
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
-_HAN = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0xF900, 0xFAFF))
 _CATEGORIES = {
     "L": letters.LETTER,
     "N": letters.NUMBER,
@@ -257,8 +259,17 @@ _CATEGORIES = {
     "S": letters.SYMBOL,
     "s": letters.SPACE,
 }
-_WITHOUT = {"U": ((0x61, 0x7A),), "W": ((0x41, 0x5A),), "H": _HAN}
 _PART = re.compile(r"\\p\{(\w)\}|\\([sSd])|\\.|.", re.S)
+
+
+def _less(text: str, *without: str) -> str:
+    """A line of `tokenizer_letters` without some ranges."""
+    kept = list(ranges(text))
+    for low, high in (pair for line in without for pair in ranges(line)):
+        left = [(first, min(last, low - 1)) for first, last in kept]
+        right = [(max(first, high + 1), last) for first, last in kept]
+        kept = sorted({(first, last) for first, last in left + right if first <= last})
+    return " ".join(f"{first:x}-{last:x}" for first, last in kept)
 
 
 @cache
@@ -268,15 +279,18 @@ def ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(first, 16), int(last or first, 16)) for first, _, last in pairs)
 
 
+_CATEGORIES["U"] = _less(letters.LETTER, "61-7a")
+_CATEGORIES["W"] = _less(letters.LETTER, "41-5a")
+_CATEGORIES["H"] = _less(letters.LETTER, "3400-4dbf 4e00-9fff f900-faff")
+
+
 @cache
 def _class(name: str) -> str:
     """The inside of a character class: a category below U+10000."""
-    without = _WITHOUT.get(name, ())
-    spelled = []
-    for first, last in ranges(_CATEGORIES["L" if without else name]):
-        if first <= 0xFFFF and not any(a <= first <= b for a, b in without):
-            spelled.append(f"\\u{first:04x}-\\u{min(last, 0xFFFF):04x}")
-    return "".join(spelled)
+    kept = [
+        (first, min(last, 0xFFFF)) for first, last in ranges(_CATEGORIES[name]) if first <= 0xFFFF
+    ]
+    return "".join(f"\\u{first:04x}-\\u{last:04x}" for first, last in kept)
 
 
 def _spelled(pattern: str) -> str:
@@ -286,7 +300,7 @@ def _spelled(pattern: str) -> str:
     for part in _PART.finditer(pattern):
         text = part[0]
         name = part[1] or part[2]
-        if name == "S":
+        if part[2] == "S":
             text = f"[^{_class('s')}]"
         elif name:
             text = "0-9" if name == "d" else _class(name)
@@ -321,16 +335,7 @@ def _cut_digits(piece: str) -> list[str]:
             rest, first = [first, *rest], ""
         out[-1] += first
         out += rest
-    return out
-
-
-def _cut_digits_before_a_border(piece: str) -> list[str]:
-    out: list[str] = []
-    for part in re.findall(
-        "[0-9]+(?![0-9A-Za-z_])|(?:(?![0-9]+(?![0-9A-Za-z_]))[^0-9]|[0-9]+(?=[A-Za-z_]))+", piece
-    ):
-        out += _threes(part) if part.isdigit() and part.isascii() else [part]
-    return out
+    return [part for part in out if part]
 
 
 @cache
@@ -345,12 +350,11 @@ def _cut_numbers(piece: str) -> list[str]:
     for before, run in _number_runs().findall(piece):
         first, *rest = _threes(run) or [""]
         out += [before + first, *rest]
-    return out
+    return [part for part in out if part]
 
 
 _CUTS: dict[str, Split] = {
     _DIGITS_IN_THREES: _cut_digits,
-    _DIGITS_BEFORE_A_BORDER: _cut_digits_before_a_border,
     _NUMBERS_IN_THREES: _cut_numbers,
 }
 

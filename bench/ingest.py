@@ -61,6 +61,9 @@ async def sync(home: Path, folder: Path) -> dict[str, float]:
 class NoModels:
     """Search by words alone."""
 
+    def embedder(self) -> None:
+        """There is none."""
+
     async def embed_question(self, model: str, text: str) -> list[float]:
         """Never asked: there is no collection with vectors."""
         raise NotImplementedError

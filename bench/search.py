@@ -37,6 +37,9 @@ SETS = ("welfare-qa", "strategyqa-ko-facts", "kobest-boolq")
 class NoModels:
     """Words alone."""
 
+    def embedder(self) -> None:
+        """There is none."""
+
     async def embed_question(self, model: str, text: str) -> list[float]:
         """Never asked: the collection has no model."""
         raise NotFound(Text("없음", "none"))

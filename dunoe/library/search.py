@@ -33,6 +33,10 @@ NO_MODEL = Text(
     "임베딩 모델이 없어 낱말로만 찾았습니다",
     "there is no embedding model: words alone were searched",
 )
+MAKING = Text(
+    "벡터를 아직 만드는 중이라 낱말로만 찾았습니다",
+    "vectors are still being made: words alone were searched",
+)
 UNRANKED = Text(
     "뺄 말만 있어 순위 없이, 그 말이 없는 문서를 새것부터 보입니다",
     "there are only words to leave out: documents without them, newest first, in no other order",
@@ -58,6 +62,9 @@ class Texts(Protocol):
 
 class Models(Protocol):
     """What search asks of models: `library.models.Models`."""
+
+    def embedder(self) -> object | None:
+        """The embedding model that is set; None where there is none. Raises NotFound for one that is not there."""
 
     async def embed_question(self, model: str, text: str) -> list[float]:
         """The vector of a question. Raises what residency and engine raise."""
@@ -207,7 +214,7 @@ class Search:
         self, opened: Opened, asked: query.Query, wish: Wish, limit: int, legs: _Legs
     ) -> None:
         if not opened.row.model:
-            legs.warnings.append(NO_MODEL)
+            legs.warnings.append(self._no_vectors())
             return
         try:
             vector = await self._models.embed_question(opened.row.model, asked.text)
@@ -216,6 +223,12 @@ class Search:
             return
         legs.dense = await run_sync(opened.index.nearest, vector, wish.wanted, limit)
         legs.modes.append("dense")
+
+    def _no_vectors(self) -> Text:
+        try:
+            return NO_MODEL if self._models.embedder() is None else MAKING
+        except Problem as problem:
+            return _without(problem, "임베딩", "embedding")
 
     def _lexical(
         self, index: Index, asked: query.Query, wish: Wish, limit: int, legs: _Legs

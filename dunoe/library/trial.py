@@ -171,6 +171,9 @@ async def _embedded(read: _Read, models: Models, model: str) -> _Read:
 class _NoModels:
     """For words alone."""
 
+    def embedder(self) -> None:
+        return None
+
     async def embed_question(self, model: str, text: str) -> list[float]:
         raise RuntimeError("no vectors in this library")
 

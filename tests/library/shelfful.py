@@ -33,6 +33,7 @@ class Shelfful:
         self.meanings: dict[str, list[float]] = {}
         self.reranks: dict[str, float] | None = None
         self.is_away = False
+        self.embedding = model or None
         self.opened = Opened(Row("c", model, DIMENSIONS, "active", BEGUN), self.index)
         self.search = Search(self, lambda: self.opened, self)
 
@@ -65,6 +66,10 @@ class Shelfful:
         rows = {row.document.id: row.document for row in self.rows.values()}
         ranked = sorted(rows.values(), key=lambda row: -row.mtime_ns if is_newest else 0)
         return ranked[offset : offset + limit]
+
+    def embedder(self) -> str | None:
+        """The one that is set, whether its vectors are there or not."""
+        return self.embedding
 
     async def embed_question(self, model: str, text: str) -> list[float]:
         """What the test said that it means."""

@@ -39,6 +39,9 @@ async def search(
 class NoModels:
     """Words alone."""
 
+    def embedder(self) -> None:
+        """There is none."""
+
     async def embed_question(self, model: str, text: str) -> list[float]:
         """Never asked: the collection has no model."""
         raise NotImplementedError

@@ -17,6 +17,9 @@ RIVERS = "# 강\n\n한강은 서울을 지난다.\n"
 class NoModels:
     """Words alone."""
 
+    def embedder(self) -> None:
+        """There is none."""
+
     async def embed_question(self, model: str, text: str) -> list[float]:
         """Never asked: there is no collection with vectors."""
         raise NotImplementedError

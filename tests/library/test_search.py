@@ -84,6 +84,18 @@ async def test_how_sure_a_search_is_does_not_hang_on_how_many_hits_are_wanted(
     assert one.features == two.features
 
 
+async def test_as_long_as_vectors_are_being_made_nobody_says_that_there_is_no_model(
+    wordy: Shelfful,
+) -> None:
+    wordy.add("rust.md", "소유권 규칙")
+    wordy.embedding = "e5"
+    found = await wordy.search.find(Wish("소유권"))
+    assert files(found) == ["rust.md"]
+    assert [warning.ko for warning in found.warnings] == [
+        "벡터를 아직 만드는 중이라 낱말로만 찾았습니다"
+    ]
+
+
 async def test_meaning_finds_what_says_it_in_other_words(shelf: Shelfful) -> None:
     shelf.add("cat.md", ("고양이는 잠을 잔다", EAST), ("강아지가 논다", NORTH))
     shelf.meanings["야옹이의 수면"] = EAST

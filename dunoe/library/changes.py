@@ -4,13 +4,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from dunoe.library.folders import Scan, Seen, is_below
 from dunoe.store.intake import Known, Moved, Tried
 
 Digest = Callable[[str], str | None]
+Alike = Callable[[str, str, bool], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,29 @@ def digest_of(path: str) -> str | None:
         return None
 
 
+def nothing_alike(path: str, id: str, has_its_name: bool) -> bool:
+    """Where nobody can compare texts."""
+    return False
+
+
 def changes(
-    scan: Scan, before: Before, under: Iterable[str] | None = None, digest: Digest = digest_of
+    scan: Scan,
+    before: Before,
+    under: Iterable[str] | None = None,
+    digest: Digest = digest_of,
+    alike: Alike = nothing_alike,
 ) -> Changes:
-    """Compare; files are only opened where size and time differ. under: the paths that the scan looked at."""
+    """Compare; files are only opened where size and time differ. under: the paths that the scan looked at.
+
+    alike: whether a file holds largely the text of a document, which may have had its name.
+    """
     looked = None if under is None else tuple(under)
 
     def is_absent(path: str) -> bool:
         is_looked_at = looked is None or any(is_below(path, one) for one in looked)
         return is_looked_at and path not in scan.files and scan.is_told(path)
 
-    found = _Comparison(scan, before, digest)
+    found = _Comparison(scan, before, digest, alike)
     found.absent = [
         path for path, one in before.known.items() if not one.is_gone and is_absent(path)
     ]
@@ -76,8 +89,8 @@ def changes(
 class _Comparison:
     """One comparison, step by step."""
 
-    def __init__(self, scan: Scan, before: Before, digest: Digest) -> None:
-        self.scan, self.before, self.digest = scan, before, digest
+    def __init__(self, scan: Scan, before: Before, digest: Digest, alike: Alike) -> None:
+        self.scan, self.before, self.digest, self.alike = scan, before, digest, alike
         self.changes = Changes()
         self.absent: list[str] = []
         self.homeless: dict[str, list[str]] = defaultdict(list)  # digest -> paths it was known by
@@ -94,11 +107,12 @@ class _Comparison:
         for path in (*self.absent, *gone):
             self.homeless[self.before.known[path].digest].append(path)
         sizes = {self.before.known[path].size for some in self.homeless.values() for path in some}
-        for path in [
+        unknown = [
             path
             for path in new
             if self.scan.files[path].size not in sizes or not self._has_moved(path)
-        ]:
+        ]
+        for path in self._without_edited(self._without_edited(unknown, _name), _folder_and_kind):
             is_back = path in self.before.known and path not in self.moved_from
             self._take(path, self.before.known[path].id if is_back else "")
         self.changes.gone.extend(
@@ -156,6 +170,26 @@ class _Comparison:
             self._take(path, known.id, is_renamed=is_renamed)
         return True
 
+    def _without_edited(self, paths: list[str], key: Callable[[str], str]) -> list[str]:
+        """New files, without those that were moved and edited: the only one missing and the only new one are alike."""
+        lost, new = (_by(key, some) for some in (set(self.absent) - self.moved_from, paths))
+        pairs = {
+            new[shared][0]: lost[shared][0]
+            for shared in lost.keys() & new.keys()
+            if len(lost[shared]) == len(new[shared]) == 1
+        }
+        for path, origin in pairs.items():
+            seen, known = self.scan.files[path], self.before.known[origin]
+            if seen.why_not or not self.alike(seen.path, known.id, _name(path) == _name(origin)):
+                continue
+            self.moved_from.add(origin)
+            # with the old size and no time: killed before it was read, it looks edited to the next sync
+            self.changes.moved.append(
+                _at(known.id, path, seen)._replace(size=known.size, mtime_ns=0)
+            )
+            self._take(path, known.id, is_renamed=_name(path) != _name(origin))
+        return [path for path in paths if path not in self.changes.take]
+
     def _take(self, path: str, id: str, *, is_renamed: bool = False) -> None:
         self.changes.take[path] = Todo(self.scan.files[path], id, is_renamed)
 
@@ -166,3 +200,15 @@ def _at(id: str, path: str, seen: Seen) -> Moved:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+def _folder_and_kind(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{PurePath(name).suffix}"
+
+
+def _by(key: Callable[[str], str], paths: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        found[key(path)].append(path)
+    return found

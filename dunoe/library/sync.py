@@ -20,6 +20,7 @@ from dunoe.library.filling import Filling, Ready
 from dunoe.library.folders import Rules, Scan, Walk, written
 from dunoe.library.index.point import ANY
 from dunoe.library.news import What
+from dunoe.library.parsing.text import decode
 from dunoe.library.points import document_of, passages_of, payload_of
 from dunoe.library.progress import Outcome, Progress
 from dunoe.library.taken import Taken
@@ -30,6 +31,8 @@ from dunoe.store.intake import Failed, Moved
 from dunoe.store.store import Store
 
 BATCH = 256  # passages in one transaction: what a killed process does again at most
+KINDS_OF_LINES = {"markdown", "text", "code"}
+LARGE = 2**20  # bytes of a file that waits for the others
 PATIENCE_S = 1.0  # a file that was read is findable after this long, however slow the next one is
 
 
@@ -89,7 +92,7 @@ class Sync:
             await self._settle(found)
             await self._filling.sweep()
             await run_sync(self._mend)
-            await self._take(list(found.take.values()))
+            await self._take(sorted(found.take.values(), key=_is_large))
             await self._filling.sweep()
             problem = None
         except Problem as exc:
@@ -103,7 +106,24 @@ class Sync:
         self._progress.phase = "comparing"
         self._intake.purge(datetime.now(UTC))
         before = Before(self._intake.known(), self._intake.failed(), self._parser)
-        return changes(scan, before, under)
+        return changes(scan, before, under, alike=self._is_alike)
+
+    def _is_alike(self, path: str, id: str, has_its_name: bool) -> bool:
+        """Whether a new file is a document that was edited while it was moved: half of their lines are the same.
+
+        Of a kind whose lines are not those of the file, the same name has to do.
+        """
+        row = self._intake.rows([id])[id]
+        if row.kind not in KINDS_OF_LINES:
+            return has_its_name
+        try:
+            if Path(path).stat().st_size > LARGE:
+                return False
+            now = _lines_of(decode(Path(path).read_bytes())[0])
+        except (OSError, Unreadable):
+            return False
+        before = _lines_of(self._documents.text(id))
+        return 2 * len(before & now) >= max(len(before), len(now), 1)
 
     async def _settle(self, found: Changes) -> None:
         """What needs no reading: files that are gone, moved or only touched."""
@@ -267,6 +287,14 @@ def _reads_otherwise(document: DocumentRow, before: Mapping[str, DocumentRow]) -
 
 def _moved(row: DocumentRow, to: Moved) -> DocumentRow:
     return replace(row, path=to.path, folder=to.folder, name=to.name, mtime_ns=to.mtime_ns)
+
+
+def _lines_of(text: str) -> set[str]:
+    return {line.strip() for line in text.splitlines()} - {""}
+
+
+def _is_large(one: Todo) -> bool:
+    return one.seen.size > LARGE
 
 
 def _stopped() -> Problem:

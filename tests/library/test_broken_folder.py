@@ -46,6 +46,8 @@ DEEP = {
     "deep.yaml": b"a: " + b"[" * 50_000,
     "deep.py": b"(" * 100_000,
     "deep.js": b"function f(){" * 5_000,
+    "spaces.md": b" " * 300_000 + b"x",
+    "title.html": f"<title>{'새 ' * 99_999}</title><p>{'둥지 ' * 99_999}".encode(),
     "lines.txt": b"\n" * 1_000_000,
     "line.txt": b"a" * 1_000_000,
     "noise.txt": bytes(random.Random(SEED).randrange(128, 256) for _ in range(30_000)),

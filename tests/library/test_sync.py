@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from shutil import move
 
@@ -13,6 +14,7 @@ from dunoe.library import bm25
 from dunoe.library.filling import Filling
 from dunoe.library.index.point import ANY, Filter
 from dunoe.library.library import Library, Parts
+from dunoe.library.sync import Reader
 from dunoe.library.taken import Taken
 from dunoe.library.workers import Workers
 from dunoe.settings import LibrarySettings, Settings
@@ -523,3 +525,67 @@ async def test_a_file_name_that_is_no_utf8_is_read_all_the_same(
     assert document.path == f"{notes}/caf\\xe9.md"
     assert (await library.sync()).files_total == 0
     assert found(library, "한강") == ["caf\\xe9.md"]
+
+
+class OneByOne:
+    """Reads one file at a time, and remembers in which order."""
+
+    size = 1
+
+    def __init__(self, workers: Reader) -> None:
+        self.workers, self.version = workers, workers.version
+        self.names: list[str] = []
+
+    async def rest(self, keep: int) -> None:
+        """Nothing has to end."""
+
+    async def read(self, path: Path, limit_tokens: int) -> Taken:
+        """As the workers do."""
+        self.names.append(path.name)
+        return await self.workers.read(path, limit_tokens)
+
+    async def read_bytes(self, data: bytes, name: str, limit_tokens: int) -> Taken:
+        """As the workers do."""
+        return await self.workers.read_bytes(data, name, limit_tokens)
+
+
+async def test_a_large_file_waits_for_the_others(
+    settings: Settings, parts: Parts, notes: Path
+) -> None:
+    (notes / "a.txt").write_text("큰 파일 " * 200_000, "utf-8")
+    for name in ("b.md", "c.md"):
+        (notes / name).write_text(RIVERS, "utf-8")
+    reader = OneByOne(parts.workers)
+    async with Library(settings, replace(parts, workers=reader)) as library:
+        await library.sync()
+    assert reader.names == ["b.md", "c.md", "a.txt"]
+
+
+@pytest.mark.parametrize("new", ["sub/강.md", "물.md"])
+async def test_a_file_that_is_moved_and_edited_at_once_keeps_its_labels(
+    library: Library, notes: Path, new: str
+) -> None:
+    (notes / "sub").mkdir()
+    (notes / "강.md").write_text(RIVERS, "utf-8")
+    (notes / "산.txt").write_text("백두산은 높다.", "utf-8")
+    await library.sync()
+    before = the(library, "강.md")
+    await library.label([before.id], "중요")
+    (notes / "강.md").unlink()
+    (notes / new).write_text(f"{RIVERS}\n금강은 서해로 흐른다.\n", "utf-8")
+    await library.sync()
+    after = the(library, Path(new).name)
+    assert (after.id, after.labels, after.path) == (before.id, ("중요",), str(notes / new))
+    assert found(library, "금강") == [after.name]
+    assert (await library.sync()).files_total == 0
+
+
+async def test_another_file_of_that_name_is_another_document(library: Library, notes: Path) -> None:
+    (notes / "sub").mkdir()
+    (notes / "README.md").write_text(RIVERS, "utf-8")
+    await library.sync()
+    before = the(library, "README.md")
+    (notes / "README.md").unlink()
+    (notes / "sub" / "README.md").write_text("# 산\n\n백두산은 높다.\n", "utf-8")
+    await library.sync()
+    assert the(library, "README.md").id != before.id

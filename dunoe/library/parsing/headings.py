@@ -98,7 +98,8 @@ def contents(items: Sequence[Item]) -> dict[int, int]:
     end = max((at for at, _ in listed.values()), default=len(items))
     places: dict[str, list[Item]] = {}
     for item in items[end + 1 :]:
-        places.setdefault(key(parted(item)[0]), []).append(item)
+        if len(line := parted(item)[0]) <= LONGEST:
+            places.setdefault(key(line), []).append(item)
     return {
         id(places[words][0]): _rank(text)
         for words, (_, text) in listed.items()

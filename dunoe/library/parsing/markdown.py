@@ -16,15 +16,13 @@ RULE = re.compile(r" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$"
 NO_HEADING = re.compile(
     r"[ \t]*(?:>|[-*_=][-*_= \t]*$)"
 )  # quotes and rules are no heading's first line
-FENCE = re.compile(
-    r"[ \t]*(?:>[ \t]?)*[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}|~{3,})([^\r\n]*)"
-)
+FENCE = re.compile(r"[ \t]*+(?:>[ \t]*+)*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)?(`{3,}|~{3,})([^\r\n]*)")
 ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
 VERBATIM = re.compile(r" {0,3}<(pre|script|style|textarea)\b", re.I)
-TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*+\|?[ \t]*$")
+TABLE_RULE = re.compile(r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*:?-+:?[ \t]*)*+\|?[ \t]*$")
 
 # What a heading carries besides its words.
-CLOSING_HASHES = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
+CLOSING_HASHES = re.compile(r"(?:^|(?<![ \t])[ \t]++)#++[ \t]*+$")
 OWN_ID = re.compile(r"[ \t]*(?:\{:?[ \t]*#[^{}]*\}|\{/\*[^{}]*\*/\})[ \t]*$")
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^\[\]]*\])")

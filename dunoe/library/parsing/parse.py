@@ -1,5 +1,6 @@
 """One file's bytes into a document: sniffed, then read by the parser of its kind."""
 
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 
@@ -7,7 +8,9 @@ from dunoe.errors import Problem
 from dunoe.library import unreadable
 from dunoe.library.parsing import sniff
 from dunoe.library.parsing.kinds import MODULES, NAMES, Kind
-from dunoe.library.passage import Parsed
+from dunoe.library.passage import Block, Parsed
+
+LONGEST_TITLE = 300  # characters; titles are read with each passage below them
 
 
 def parse(data: bytes, name: str) -> Parsed:
@@ -23,7 +26,13 @@ def parse(data: bytes, name: str) -> Parsed:
         raise
     except Exception as exc:  # parsers of other people raise anything on a broken file
         raise unreadable.broken(NAMES[kind]) from exc
-    return parsed
+    title = parsed.title[:LONGEST_TITLE]
+    return replace(parsed, title=title, blocks=tuple(map(_with_short_title, parsed.blocks)))
+
+
+def _with_short_title(block: Block) -> Block:
+    is_long = len(block.title) > LONGEST_TITLE
+    return replace(block, title=block.title[:LONGEST_TITLE]) if is_long else block
 
 
 def parser_of(kind: Kind) -> ModuleType:

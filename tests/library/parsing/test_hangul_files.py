@@ -68,7 +68,7 @@ def test_a_plan_is_parted_as_its_contents_say(shared: Path) -> None:
     parsed = parse(plan.read_bytes(), plan.name)
     titles = [(block.level, block.title) for block in parsed.blocks if block.kind == "heading"]
     assert [title for level, title in titles if level == 1] == [
-        "Ⅰ. 개 요",
+        "\u2160. 개 요",
         "Ⅱ. 디지털 정부혁신 추진계획",
         "Ⅲ. 추진체계 및 일정",
         "참고 1 디지털 정부혁신 추진전략",

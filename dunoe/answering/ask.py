@@ -11,7 +11,7 @@ from dunoe.answering import fence, guard
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
 from dunoe.answering.followup import hops, rewritten, together
-from dunoe.answering.masking import masked, masked_candidates
+from dunoe.answering.masking import Veil, masked_candidates
 from dunoe.answering.pack import Candidate, Packed, pack
 from dunoe.answering.prompts import Prompts, Turn
 from dunoe.answering.question import (
@@ -110,7 +110,7 @@ class Answerer:
         self._reader, self._slot, self._heard = reader, slot, heard
         self._counts, self._reading = counts, reading
 
-    async def answer(
+    def answer(
         self, question: Question, turns: Sequence[Turn], model: Model | Problem
     ) -> AsyncGenerator[Event, None]:
         """The events of one answer. Close the generator and the model stops at once.
@@ -119,6 +119,12 @@ class Answerer:
         it has written anything, the passages are quoted instead, if any are wanted. Raises TooLong when not even the
         question fits, whatever search raises, and what the engine raises later.
         """
+        events = self._events(question, turns, model)
+        return _veiled(events) if question.masks else events
+
+    async def _events(
+        self, question: Question, turns: Sequence[Turn], model: Model | Problem
+    ) -> AsyncGenerator[Event, None]:
         prompts = Prompts(question.language, question.role or "search")
         past = [_past(turn, question) for turn in turns]
         draft = _Draft(question, prompts, past, question.text)
@@ -162,14 +168,15 @@ class Answerer:
         question, texts = draft.question, [draft.question.text]
         if draft.turns and engine is not None and model is not None:
             draft.searched = await rewritten(
-                engine, model, draft.prompts, draft.turns, question.text
+                engine, model, draft.prompts, draft.turns, question.hidden(question.text)
             )
             texts = [draft.searched]
         elif draft.turns:
             draft.searched = together(draft.turns, question.text)
             texts = [draft.searched]
         if question.use_multihop and engine is not None and model is not None:
-            texts += await hops(engine, model, draft.prompts, draft.searched)
+            seen = question.hidden(draft.searched)
+            texts += await hops(engine, model, draft.prompts, seen)
         found = await self._reader.find(question, texts)
         if not question.masks:
             return found
@@ -252,7 +259,7 @@ class Answerer:
 
     @staticmethod
     def _messages(draft: _Draft, model: Model) -> list[Json]:
-        prompts, text = draft.prompts, draft.question.text
+        prompts, text = draft.prompts, draft.question.hidden(draft.question.text)
         if draft.question.uses_documents:
             return prompts.cited(model, draft.turns, draft.sources, text)
         return prompts.plain(model, draft.turns, text)
@@ -278,7 +285,30 @@ def _told(draft: _Draft, checker: Checker, event: events.Event) -> list[Event]:
 def _past(turn: Turn, question: Question) -> Turn:
     """An earlier turn as a model may read it: what it took from documents is no more than text here either."""
     answer = fence.escaped(_MARKER.sub("", turn.answer))
-    return Turn(turn.question, masked(answer) if question.masks else answer)
+    return Turn(question.hidden(turn.question), question.hidden(answer))
+
+
+async def _veiled(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The same events; text of the model goes out by the sentence, masked: it may have put a number together."""
+    thoughts, answer, said = Veil(), Veil(), list[str]()
+    async with aclosing(events):
+        try:
+            async for event in events:
+                if isinstance(event, Thought):
+                    event = Thought(thoughts.feed(event.text))
+                elif text := thoughts.close():
+                    yield Thought(text)
+                if isinstance(event, Piece):
+                    event = Piece(answer.feed(event.text))
+                    said.append(event.text)
+                elif isinstance(event, Ended):
+                    said.append(answer.close())
+                    yield Piece(said[-1])
+                    event = replace(event, answer="".join(said))
+                yield event
+        except Problem:
+            yield Piece(answer.close())
+            raise
 
 
 async def _recent(turns: Sequence[Turn], counter: Counter, room: int) -> list[Turn]:

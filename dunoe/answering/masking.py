@@ -6,6 +6,7 @@ Masked text is as long as it was, so that places in it stay what they are.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from dunoe.answering.pack import Candidate, Leaf
 
@@ -37,6 +38,10 @@ _KEYS = (
 )
 _SECRET = re.compile(f"(?P<number>{'|'.join(_NUMBERS)})|{'|'.join(_KEYS)}")
 
+_IDS = ("document_id", "passage_id", "session_id")
+_SENTENCE_END = re.compile(r"(?<=[^\W\d_][.?!])\s|\n")
+Json = Any  # Any: JSON, of whatever kind
+
 _WIDE = {code + 0xFEE0: code for code in range(0x21, 0x7F)}  # full-width letters and digits
 
 
@@ -50,11 +55,49 @@ def masked(text: str) -> str:
 
 
 def masked_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The same passages, masked across their borders too; headings and titles as well."""
+    """The same passages, masked across their borders too; headings, titles and names of files as well."""
     return [
-        replace(one, title=masked(one.title), leaves=_masked_leaves(one.leaves))
+        replace(
+            one,
+            file=masked(one.file),
+            title=masked(one.title),
+            leaves=_masked_leaves(one.leaves),
+        )
         for one in candidates
     ]
+
+
+def masked_json(value: Json) -> Json:
+    """The same JSON, every text in it masked; numbers by which we know things are nobody's."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list):
+        return [masked_json(one) for one in value]
+    if isinstance(value, dict):
+        return {key: one if key in _IDS else masked_json(one) for key, one in value.items()}
+    return value
+
+
+class Veil:
+    """Masks a text that comes in pieces: what may still become a number or a key waits for its sentence to end."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """What may go out now."""
+        self._held += text
+        ends = list(_SENTENCE_END.finditer(self._held, max(0, len(self._held) - len(text) - 2)))
+        if not ends:
+            return ""
+        at = ends[-1].end()
+        out, self._held = self._held[:at], self._held[at:]
+        return masked(out)
+
+    def close(self) -> str:
+        """The rest, when the text has ended."""
+        out, self._held = self._held, ""
+        return masked(out)
 
 
 def _masked_leaves(leaves: Sequence[Leaf]) -> list[Leaf]:

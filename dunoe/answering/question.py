@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from dunoe.answering.citations import Citation
+from dunoe.answering.masking import masked
 from dunoe.answering.pack import Candidate
 from dunoe.answering.source import Source
 from dunoe.engines.events import Usage
@@ -19,7 +20,7 @@ class Question:
     """One question. top_k: sources at most. temperature: None leaves it to the model's makers.
 
     session: the conversation it belongs to; role: who should answer, None for the `search` role or the default.
-    masks: registration and telephone numbers and keys in documents are hidden, from the model too.
+    masks: registration and telephone numbers and keys are hidden, wherever they stand, from the model too.
     """
 
     text: str
@@ -35,6 +36,10 @@ class Question:
     role: str | None = None
     language: Language = "ko"
     masks: bool = False
+
+    def hidden(self, text: str) -> str:
+        """A text as the model and the reader of the answer may see it."""
+        return masked(text) if self.masks else text
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import orjson
 from dunoe.answering import guard
 from dunoe.answering.citations import Citation
 from dunoe.answering.excerpt import shortened, visible
+from dunoe.answering.masking import masked_json
 from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Silent, Thought
 from dunoe.answering.reader import file_of, place_of
 from dunoe.answering.source import Source
@@ -170,14 +171,17 @@ def _moment(document: DocumentRow) -> str:
 
 
 class AskReply:
-    """One answer, gathered or streamed. models: what could be asked."""
+    """One answer, gathered or streamed. models: what could be asked. masks: numbers and keys are hidden all over."""
 
     media_type = "text/event-stream"
     ping = b": ping\n\n"
 
-    def __init__(self, language: Language, session: str, models: Sequence[str]) -> None:
+    def __init__(
+        self, language: Language, session: str, models: Sequence[str], *, masks: bool = False
+    ) -> None:
         self._language, self._session, self._models = language, session, list(models)
-        self.sources: list[Source] = []
+        self._masks = masks
+        self._sources: list[Source] = []
         self.ended: Ended | None = None
         self.feedback: Json | None = None  # why no model wrote this
         self.turn: int | None = None  # where it is kept
@@ -186,36 +190,53 @@ class AskReply:
         """What goes out for one event."""
         match event:
             case Found():
-                self.sources = event.sources
-                return _event("sources", [source_json(one) for one in event.sources])
+                self._sources = event.sources
+                return self._event("sources", [source_json(one) for one in event.sources])
             case Silent():
                 self.feedback = self._feedback(event.why)
-                return _event("ollama_feedback", self.feedback)
+                return self._event("ollama_feedback", self.feedback)
             case Piece():
-                return _event("chunk", event.text)
+                return self._event("chunk", event.text) if event.text else b""
             case Thought():
-                return _event("thought", event.text)
+                return self._event("thought", event.text) if event.text else b""
             case Cited():
-                return _event("citation", citation_json(event.citation, self.sources))
+                return self._event("citation", citation_json(event.citation, self._sources))
             case Ended():
                 self.ended = event
-                return _event("done", "", **self._added(event))
+                return self._event("done", "", **self._added(event))
 
     def whole(self) -> Json:
         """The answer in one piece; its events were taken before."""
         ended = self.ended
         if ended is None:
             raise RuntimeError("an answer that has not ended")
-        return {
+        whole = {
             "answer": ended.answer,
             "context": [
                 {"file": one.file, "score": round(one.score, 4), "content": one.text}
-                for one in self.sources
+                for one in self._sources
             ],
-            "sources": [source_json(one) for one in self.sources],
-            "model_used": ended.model,
+            "sources": [source_json(one) for one in self._sources],
             **self._added(ended),
         }
+        return self._seen(whole)
+
+    def kept(self, ended: Ended) -> Json:
+        """What of it stands in the conversation, beside question and answer."""
+        kept = {
+            "sources": [source_json(one) for one in self._sources],
+            "citations": [citation_json(one, self._sources) for one in ended.citations],
+            "model_used": ended.model,
+        }
+        return self._seen(kept)
+
+    def _seen(self, whole: Json) -> Json:
+        """The JSON as it may be seen: everything that goes out comes through here."""
+        found: Json = masked_json(whole) if self._masks else whole
+        return found
+
+    def _event(self, type_: str, content: object, **more: object) -> bytes:
+        return _event(self._seen({"type": type_, "content": content, **more}))
 
     def _added(self, ended: Ended) -> Json:
         usage = ended.usage
@@ -225,7 +246,7 @@ class AskReply:
             "ollama_feedback": self.feedback,
             "session_id": self._session,
             "conversation_id": self.turn,
-            "citations": [citation_json(one, self.sources) for one in ended.citations],
+            "citations": [citation_json(one, self._sources) for one in ended.citations],
             "citations_removed": ended.removed,
             "usage": usage
             and {
@@ -271,8 +292,8 @@ class AskReply:
     def broken(problem: Problem, language: Language) -> bytes:
         """The end of a stream that broke off."""
         told = problems.body(problem, "ask", language)
-        return _event("error", told["error"], code=told["code"])
+        return _event({"type": "error", "content": told["error"], "code": told["code"]})
 
 
-def _event(type_: str, content: object, **more: object) -> bytes:
-    return b"data: " + orjson.dumps({"type": type_, "content": content, **more}) + b"\n\n"
+def _event(told: Json) -> bytes:
+    return b"data: " + orjson.dumps(told) + b"\n\n"

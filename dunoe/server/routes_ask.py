@@ -11,9 +11,9 @@ from dunoe.answering.ask import Answerer
 from dunoe.answering.prompts import Turn
 from dunoe.answering.question import Ended, Event, Question
 from dunoe.answering.reader import Reader
-from dunoe.errors import NotFound, Problem, Unavailable
+from dunoe.errors import EngineFailed, EngineTimeout, NotFound, Problem, Text, Unavailable
 from dunoe.portfolio.model import Model
-from dunoe.server.ask_reply import AskReply, citation_json, source_json
+from dunoe.server.ask_reply import AskReply
 from dunoe.server.ask_request import AskBody, decode
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.routes_conversations import owner
@@ -44,9 +44,9 @@ async def ask_stream(asked: Asked) -> None:
             if isinstance(event, Ended):
                 reply.ended = event
                 await _keep(asked, question, reply)
-            piece = reply.piece(event)
-            await asked.wire.stream(reply.media_type, reply.broken)
-            await asked.wire.write(piece)
+            if piece := reply.piece(event):
+                await asked.wire.stream(reply.media_type, reply.broken)
+                await asked.wire.write(piece)
     await asked.wire.end()
 
 
@@ -56,7 +56,7 @@ async def _begun(asked: Asked) -> tuple[Question, AskReply]:
     question = decode(body, await filter_of(brain, body.filters), language_of(brain, asked.call))
     models = [one.name for one in brain.models_for(asked.call.key) if one.settings.mode == "chat"]
     session = question.session or f"session_{uuid4().hex}"
-    return question, AskReply(question.language, session, models)
+    return question, AskReply(question.language, session, models, masks=question.masks)
 
 
 async def _answer(asked: Asked, question: Question) -> AsyncGenerator[Event, None]:
@@ -67,9 +67,23 @@ async def _answer(asked: Asked, question: Question) -> AsyncGenerator[Event, Non
     reader = Reader(brain.search, brain.store.documents, brain.library.first)
     heard = (lambda _: None) if isinstance(model, Problem) else ear(asked, model)
     answerer = Answerer(reader, partial(slot, asked), heard, brain.counts, brain.reading_tokens)
-    async with aclosing(answerer.answer(question, turns, model)) as events:
-        async for event in events:
-            yield event
+    try:
+        async with aclosing(answerer.answer(question, turns, model)) as events:
+            async for event in events:
+                yield event
+    except (EngineFailed, EngineTimeout) as problem:
+        raise _broken(problem) from problem
+
+
+def _broken(problem: Problem) -> Problem:
+    """An answer that was begun and not finished, in the words and with the status that the contract has for it."""
+    said = problem.message
+    return Problem(
+        Text(f"AI 응답 생성 오류: {said.ko}", f"the answer broke off: {said.en}"),
+        problem.hint,
+        code=problem.code,
+        upstream=problem.upstream,
+    )
 
 
 async def _model(asked: Asked, question: Question) -> Model | Problem:
@@ -109,9 +123,7 @@ async def _keep(asked: Asked, question: Question, reply: AskReply) -> None:
             question.text,
             ended.answer,
             session_id=question.session,
-            sources=[source_json(one) for one in reply.sources],
-            citations=[citation_json(one, reply.sources) for one in ended.citations],
-            model_used=ended.model,
+            **reply.kept(ended),
         )
     )
     reply.turn = turn.id

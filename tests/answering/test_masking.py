@@ -2,7 +2,7 @@
 
 import pytest
 
-from dunoe.answering.masking import masked, masked_candidates
+from dunoe.answering.masking import Veil, masked, masked_candidates, masked_json
 from tests.answering.making import candidate, document
 
 
@@ -66,3 +66,33 @@ def test_a_number_between_two_passages_is_hidden_in_both() -> None:
     (hidden,) = masked_candidates([one])
     assert [leaf.part.text for leaf in hidden.leaves] == ["연락처는 ***-**", "**-****이고", " 끝."]
     assert hidden.position == one.position
+
+
+TOLD = (
+    "전화는 010-1234-5678입니다. 비밀번호는 hunter2입니다.\n"
+    "주민등록번호는 900101-1234567이고 끝. 사무실은 (02) 123-4567"
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_text_that_comes_in_pieces_is_hidden_as_a_whole_one_is(size: int) -> None:
+    veil = Veil()
+    pieces = [veil.feed(TOLD[at : at + size]) for at in range(0, len(TOLD), size)]
+    assert "".join([*pieces, veil.close()]) == masked(TOLD)
+
+
+def test_a_sentence_that_has_ended_does_not_wait() -> None:
+    veil = Veil()
+    assert veil.feed("전화는 010-") == ""
+    assert veil.feed("1234-5678입니다. 팩스는 02") == "전화는 ***-****-****입니다. "
+
+
+def test_every_text_of_a_reply_is_hidden_and_no_id() -> None:
+    number, id_ = "010-1234-5678", "0a1b2c3d-0212-4567-8901-020212345678"
+    reply = {"sources": [{"file": f"{number}.md", "document_id": id_}], "n": 3, "error": None}
+    found = masked_json(reply)
+    assert found == {
+        "sources": [{"file": "***-****-****.md", "document_id": id_}],
+        "n": 3,
+        "error": None,
+    }

@@ -1,8 +1,13 @@
 """A question that leans on the conversation, made into one that can be searched."""
 
+import re
 from collections.abc import Sequence
 from contextlib import aclosing
 
+from anyio import fail_after
+from anyio.to_thread import run_sync
+
+from dunoe.answering.citations import content
 from dunoe.answering.prompts import Prompts, Turn
 from dunoe.engines.engine import Engine
 from dunoe.engines.events import Said
@@ -14,20 +19,38 @@ LENGTH = 300  # letters; a rewritten question that is longer is babble
 TOKENS = 96
 HOPS = 3
 TURNS = 3  # earlier turns that a question may lean on
+TALK = 10_000  # letters of them that are compared
+SHARE = 0.5  # of a rewritten question's terms that must have been said before
+WAIT_S = 30.0  # that a person would wait for a better search
+
+_LABEL = re.compile(
+    r"^[\s*]*(?:(?:고친|다시 쓴|마지막)? ?질문|(?:rewritten |last )?question)[\s*]*:\s*", re.I
+)
 
 
 async def rewritten(
     engine: Engine, model: Model, prompts: Prompts, turns: Sequence[Turn], question: str
 ) -> str:
-    """The question so that it stands alone; `together` where the model fails or babbles."""
-    said = await _said(engine, model, prompts.rewrite(turns[-TURNS:], question))
-    line = next((line.strip(' "“”') for line in said.split("\n") if line.strip()), "")
-    return line if 0 < len(line) <= LENGTH else together(turns, question)
+    """The question so that it stands alone; `together` where the model fails, takes too long or babbles."""
+    told = turns[-TURNS:]
+    said = await _said(engine, model, prompts.rewrite(told, question))
+    lines = (_LABEL.sub("", line).strip(' "“”') for line in said.split("\n"))
+    line = next((line for line in lines if line and not line.endswith(":")), "")
+    if len(line) <= LENGTH and await run_sync(_is_of, line, told, question):
+        return line
+    return together(turns, question)
+
+
+def _is_of(line: str, turns: Sequence[Turn], question: str) -> bool:
+    """Whether it speaks of what was spoken of; what a model makes up would find nothing, or anything."""
+    talk = " ".join([*(f"{turn.question} {turn.answer}" for turn in turns), question])
+    said = content(line)
+    return bool(said.all) and said.share(content(talk[-TALK:])) >= SHARE
 
 
 def together(turns: Sequence[Turn], question: str) -> str:
     """The last question and this one, for a search without a model."""
-    return f"{turns[-1].question} {question}" if turns else question
+    return f"{turns[-1].question[:LENGTH]} {question}" if turns else question
 
 
 async def hops(engine: Engine, model: Model, prompts: Prompts, question: str) -> list[str]:
@@ -47,9 +70,10 @@ async def _said(engine: Engine, model: Model, messages: list[Json], tokens: int 
     )
     said = ""
     try:
-        async with aclosing(engine.generate(model, ask)) as batches:
-            async for batch in batches:
-                said += "".join(event.text for event in batch if isinstance(event, Said))
-    except Problem:
+        with fail_after(WAIT_S):
+            async with aclosing(engine.generate(model, ask)) as batches:
+                async for batch in batches:
+                    said += "".join(event.text for event in batch if isinstance(event, Said))
+    except (Problem, TimeoutError):
         return ""  # the search goes on with the words of the person
     return said

@@ -52,7 +52,7 @@ class Prompts:
         """The chat that asks for a question which stands alone."""
         said = self._tables["words"]
         told = "".join(
-            f"{said['asker']}: {turn.question}\n{said['answerer']}: {turn.answer[:400]}\n"
+            f"{said['asker']}: {turn.question[:400]}\n{said['answerer']}: {turn.answer[:400]}\n"
             for turn in turns
         )
         asked = _filled(self._tables["rewrite"]["question"], turns=told, question=question)

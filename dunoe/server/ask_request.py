@@ -1,9 +1,9 @@
 """The bodies of the ask dialect, and the questions behind them."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field
 
 from dunoe.answering.question import Question, SearchMode
 from dunoe.errors import BadRequest, Language, Text
@@ -19,6 +19,9 @@ _MODES: dict[str, SearchMode] = {
     "hybrid": "hybrid",
 }
 Names = str | list[str | int] | None
+Session = Annotated[  # any text is a session's name, but for what no database takes
+    str, Field(max_length=200), AfterValidator(lambda said: said.replace("\0", ""))
+]
 
 
 class FiltersBody(Body):
@@ -56,7 +59,7 @@ class AskBody(Body):
     search_mode: Literal["semantic", "hybrid", "keyword", "lexical"] | None = None
     use_reranking: bool = False
     use_multihop: bool = False
-    session_id: str | None = Field(None, max_length=200)
+    session_id: Session | None = None
     filters: FiltersBody | None = None
     role: Literal["brain", "search", "coder", "router"] | None = None
     language: Language | None = None
@@ -105,7 +108,7 @@ def names(said: Names) -> tuple[str, ...]:
     """One value or a list, as texts."""
     if not said:  # an empty field of a form, too
         return ()
-    return (said,) if isinstance(said, str) else tuple(str(one) for one in said)
+    return (said,) if isinstance(said, str) else tuple(str(one) for one in said if one != "")
 
 
 def day(said: str | None, param: str) -> int | None:

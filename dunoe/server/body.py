@@ -12,7 +12,7 @@ from dunoe.server.call import Left
 
 Value = Any  # Any: JSON
 _DEPTH = 100  # levels of JSON that we take
-_KO = {  # pydantic's words for the mistakes that people make
+_KO = {  # pydantic's words for the mistakes that people make, and the limits it names with them
     "missing": "꼭 필요합니다",
     "string_type": "문자열이어야 합니다",
     "int_type": "정수여야 합니다",
@@ -30,9 +30,10 @@ _KO = {  # pydantic's words for the mistakes that people make
     "model_attributes_type": "객체여야 합니다",
     "too_short": "비어 있을 수 없습니다",
     "extra_forbidden": "모르는 이름입니다",
-    "literal_error": "정해진 값 중 하나여야 합니다",
-    "greater_than_equal": "값이 너무 작습니다",
-    "less_than_equal": "값이 너무 큽니다",
+    "literal_error": "{expected} 중 하나여야 합니다",
+    "greater_than_equal": "{ge} 이상이어야 합니다",
+    "less_than_equal": "{le} 이하여야 합니다",
+    "string_too_long": "{max_length}자 이하여야 합니다",
 }
 
 
@@ -79,8 +80,11 @@ async def whole_body(receive: Receive, limit: int) -> bytes:
             return b"".join(parts)
 
 
-def parse(body: bytes) -> Json:
-    """The JSON object of a body; raise BadRequest with the place where it breaks."""
+def parse(body: bytes, field: str = "model") -> Json:
+    """The JSON object of a body; raise BadRequest with the place where it breaks.
+
+    field: the first that it should have, for the hint.
+    """
     if not body:
         raise BadRequest(
             Text("요청 본문이 비어 있습니다", "missing request body"),
@@ -102,7 +106,7 @@ def parse(body: bytes) -> Json:
     if not isinstance(found, dict):
         raise BadRequest(
             Text("JSON 객체여야 합니다", "the body must be a JSON object"),
-            Text('{"model": …} 꼴로 보내세요.', 'send {"model": …}.'),
+            Text(f'{{"{field}": …}} 꼴로 보내세요.', f'send {{"{field}": …}}.'),
             code="invalid_json",
         )
     if body.count(b"[") + body.count(b"{") > _DEPTH and _is_deep(found):
@@ -148,10 +152,11 @@ def check(model: type[BaseModel], raw: Json) -> BaseModel:
     try:
         return model.model_validate(raw)
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_context=False)[0]
+        first = exc.errors(include_url=False)[0]
         said = first["msg"]
         name = ".".join(str(step) for step in first["loc"][:4]) or "body"
-        korean = _KO.get(first["type"], "형식이 다릅니다")
+        limits = {key: str(one).replace(" or ", ", ") for key, one in first.get("ctx", {}).items()}
+        korean = _KO.get(first["type"], "형식이 다릅니다").format(**limits)
         raise BadRequest(
             Text(f"'{name}' 값이 맞지 않습니다: {korean}", f"'{name}': {said}"),
             Text("이 필드의 형식을 확인하세요.", "check the type of this field."),

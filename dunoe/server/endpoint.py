@@ -102,7 +102,9 @@ class Endpoint:
         body: BaseModel | None = None
         raw: Json = {}
         if route.body is not None:
-            raw = parse(await self._read(call, receive, beside))
+            raw = parse(
+                await self._read(call, receive, beside), next(iter(route.body.model_fields))
+            )
             body = check(route.body, raw)
         elif route.query is not None:
             raw = query.read(scope)

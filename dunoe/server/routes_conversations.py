@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, NotFound, Text
+from dunoe.server.ask_request import Session
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.query import segment
@@ -24,7 +25,7 @@ class TurnBody(Body):
     answer: str
     sources: list[Json] | None = None
     model_used: str | None = None
-    session_id: str | None = Field(None, max_length=200)
+    session_id: Session | None = None
     metadata: Json | None = Field(None, description="taken and not kept")
 
 
@@ -37,7 +38,7 @@ class VerdictBody(Body):
 class ListQuery(Body):
     """GET /api/conversations."""
 
-    session_id: str | None = None
+    session_id: Session | None = None
     limit: int = Field(50, ge=1, le=1000)
     offset: int = Field(0, ge=0, le=_MOST)
 
@@ -53,14 +54,14 @@ class SearchQuery(Body):
 class ExportQuery(Body):
     """GET /api/conversations/export."""
 
-    session_id: str
+    session_id: Session
     format: Literal["markdown", "json"] = "markdown"
 
 
 class SessionQuery(Body):
     """DELETE /api/conversations."""
 
-    session_id: str
+    session_id: Session
 
 
 def owner(asked: Asked) -> str:

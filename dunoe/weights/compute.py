@@ -15,14 +15,14 @@ F32 = 4
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The largest batch. cells, window_cells: of one stream's caches. *_turn: side of the matrix that turns them."""
+    """The largest batch. cells, window_cells: of one slot's caches. *_turn: side of the matrix that turns them."""
 
     tokens: int
     outputs: int
     cells: int
     window_cells: int
-    streams: int
     flash_attention: bool
+    embedding: bool = False
     key_turn: int = 0
     value_turn: int = 0
 
@@ -128,46 +128,49 @@ class _Model:
         return self._normed(flow) if self._has(index, "layer_output_norm") else flow
 
     def _attention(self, source: Result, index: int, layer: Layer) -> Result:
-        graph, tokens = self.graph, self.batch.tokens
-        query = graph.view(self._product(source, index, "attn_q", tokens))
-        query = self._turned(query, index, "attn_q_norm")
-        if self.key_turn is not None:
-            query = graph.view(graph.step(query.size, graph.view(query), self.key_turn))
-        value = graph.view(self._product(source, index, "attn_v", tokens))
+        query = self._asked(source, index, "attn_q", self.key_turn)
+        value = self._asked(source, index, "attn_v", self.value_turn)
+        key = self._asked(source, index, "attn_k", self.key_turn)
+        places, value_places, mask = self.masks[layer.is_windowed]
+        if self.is_cached:  # they go there, and are read from there
+            self.graph.step(0, key, places)
+            self.graph.step(0, value, value_places)
+        if self.batch.flash_attention:
+            out = self._flash(query, () if self.is_cached else (key, value), mask)
+        else:
+            out = self._scored(layer, query, (key, value), mask)
         if self.value_turn is not None:
-            value = graph.view(graph.step(value.size, graph.view(value), self.value_turn))
-        key = graph.view(self._product(source, index, "attn_k", tokens))
-        key = self._turned(key, index, "attn_k_norm")
-        if self.key_turn is not None:
-            key = graph.view(graph.step(key.size, graph.view(key), self.key_turn))
-        keys_at, values_at, mask = self.masks[layer.is_windowed]
-        if self.is_cached:
-            graph.step(0, key, keys_at)
-            graph.step(0, value, values_at)
+            out = self.graph.step(out.size, self.graph.view(out), self.value_turn)
+        return self._product(self.graph.view(out), index, "attn_output", self.batch.tokens)
+
+    def _asked(self, source: Result, index: int, part: str, turn: Result | None) -> Result:
+        """Queries, keys or values: normed where the model does, turned by position and for the cache."""
+        result = self.graph.view(self._product(source, index, part, self.batch.tokens))
+        if self._has(index, f"{part}_norm"):
+            result = self._normed(result)
+        if self.is_cached and part != "attn_v":
+            result = self.graph.over(result, self.positions)
+        if turn is not None:
+            result = self.graph.view(self.graph.step(result.size, self.graph.view(result), turn))
+        return result
+
+    def _flash(self, query: Result, own: tuple[Result, ...], mask: Result) -> Result:
+        """Values by the attention they get. own: keys and values, where there is no cache, at half length."""
+        halves = [self.graph.step(one.size // 2, one) for one in own]
+        return self.graph.step(query.size, query, *halves, mask)
+
+    def _scored(
+        self, layer: Layer, query: Result, own: tuple[Result, Result], mask: Result
+    ) -> Result:
+        """The same by way of all scores. That queries, keys and values stay so long is found by measuring."""
+        graph, tokens = self.graph, self.batch.tokens
         cells = self.batch.window_cells if layer.is_windowed else self.batch.cells
         if not self.is_cached:
             cells = tokens
-        if self.batch.flash_attention:
-            if not self.is_cached:  # keys and values become half as long
-                key, value = graph.step(key.size // 2, key), graph.step(value.size // 2, value)
-            out = graph.step(query.size, query, key, value, mask)
-        else:
-            scores = graph.step(F32 * cells * tokens * layer.heads, query, key)
-            scores = graph.over(scores, mask)
-            if not self.is_cached:
-                value = graph.step(value.size, value)
-            mixed = graph.step(query.size, scores, value)
-            out = graph.step(query.size, mixed)
-        if self.value_turn is not None:
-            out = graph.view(graph.step(out.size, graph.view(out), self.value_turn))
-        return self._product(graph.view(out), index, "attn_output", tokens)
-
-    def _turned(self, source: Result, index: int, norm: str) -> Result:
-        if self._has(index, norm):
-            source = self._normed(source)
-        if not self.is_cached:
-            return source
-        return self.graph.over(source, self.positions)
+        scores = graph.over(graph.step(F32 * cells * tokens * layer.heads, query), mask)
+        held = (query, *own) if self.is_cached else (graph.step(own[1].size, own[1]),)
+        mixed = graph.step(query.size, scores, *held)
+        return graph.step(query.size, mixed)
 
     def _feed_forward(self, source: Result, index: int, tokens: int) -> Result:
         graph = self.graph
@@ -204,10 +207,9 @@ class _Model:
     def _result(self, flow: Result) -> None:
         if "output_norm.weight" in self.shapes:
             flow = self._normed(flow)
-        if self.is_cached:
+        if self.batch.embedding:
+            turned = self.graph.step(flow.size, flow)
+            self.graph.step(self.width // self.batch.tokens, turned, self.mean, is_kept=True)
+        else:
             size = F32 * (self.header.vocabulary_size or 0) * self.batch.outputs
             self.graph.step(size, flow, is_kept=True)
-        else:
-            self.graph.step(
-                self.width // self.batch.tokens, self.graph.step(flow.size, flow), self.mean
-            )

@@ -27,8 +27,8 @@ class Load:
     """How a model is to be loaded. `context` is of one slot; `parallel` slots, each with its own.
 
     gpu_layers: -1 is all of them, the output too; 0 where there is no card.
-    ubatch: tokens computed at once. outputs: tokens of a batch that give a result: `parallel` of them in a
-    chat, all where embeddings are made. unified: one cache for all slots, of `context * parallel` cells.
+    ubatch: tokens computed at once. embedding: texts become vectors.
+    unified: one cache for all slots, of `context * parallel` cells.
     """
 
     context: int
@@ -37,7 +37,7 @@ class Load:
     gpu_layers: int = 0
     flash_attention: bool = True
     ubatch: int = 512
-    outputs: int | None = None
+    embedding: bool = False
     adapters: tuple[Header, ...] = ()
     unified: bool = False
     swa_full: bool = False
@@ -223,19 +223,19 @@ def _adapter(header: Header, split: Split) -> Share:
 
 def _compute(header: Header, every: tuple[Layer, ...], load: Load) -> tuple[int, int]:
     """Scratch memory of the largest batch, and room for its results."""
-    outputs = load.parallel if load.outputs is None else load.outputs
     tokens = min(load.ubatch, load.cells * load.streams)
     batch = Batch(
         tokens=-(-tokens // load.parallel) * load.parallel,
-        outputs=outputs,
+        outputs=tokens if load.embedding else load.parallel,
         cells=load.cells,
         window_cells=_window_cells(header, load),
-        streams=load.streams,
         flash_attention=load.flash_attention,
+        embedding=load.embedding,
         key_turn=_turn(header, "key", load),
         value_turn=_turn(header, "value", load),
     )
-    return compute_size(header, every, batch), F32 * (header.vocabulary_size or 0) * outputs
+    numbers = header.embedding_length if load.embedding else header.vocabulary_size
+    return compute_size(header, every, batch), F32 * (numbers or 0) * load.parallel
 
 
 def _turn(header: Header, which: str, load: Load) -> int:

@@ -1,0 +1,87 @@
+"""What a model takes is what llama.cpp logs when it loads it: shapes, contexts, slots and caches."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dunoe.weights.footprint import Load, footprint
+from dunoe.weights.header import read_header
+from tests.weights.loading import logged
+from tests.weights.shapes import Shape, write
+
+MIB = 2**20
+SAID = re.compile(r" (model|KV|RS|compute|output|LoRA) buffer size = +([\d.]+) MiB")
+HALF = 0.005 * MIB + 1  # llama.cpp says two digits of a MiB
+GEMMA_NORMS = ("post_attention_norm", "post_ffw_norm")
+EXPERTS = {"expert_count": 8, "expert_used_count": 2, "expert_feed_forward_length": 256}
+
+SHAPES = {
+    "qwen2": Shape("qwen2", has_bias=True),
+    "qwen3": Shape("qwen3", has_head_norms=True, head=64),
+    "llama": Shape("llama", layers=3),
+    "llama-q4": Shape("llama", width=256, hidden=512, heads=8, type="Q4_K", outer="Q6_K"),
+    "llama-tied": Shape("llama", width=256, hidden=512, type="Q4_0", outer="Q4_0", is_tied=True),
+    "gemma2": Shape(
+        "gemma2", 4, is_tied=True, norms=GEMMA_NORMS, extra={"attention.sliding_window": 512}
+    ),
+    "gemma3": Shape(
+        "gemma3", 8, is_tied=True, has_head_norms=True, norms=GEMMA_NORMS,
+        extra={"attention.sliding_window": 512},
+    ),
+    "experts": Shape("qwen3moe", has_head_norms=True, experts=8, extra=EXPERTS),
+    "mixtral": Shape("llama", experts=4, extra={"expert_count": 4, "expert_used_count": 2}),
+}  # fmt: skip
+LOADS = {
+    "4k": Load(4096, ubatch=64),
+    "3 slots": Load(1000, 3, ubatch=64),
+    "eight bits, 2 slots": Load(4096, 2, "q8_0", ubatch=64),
+    "four bits": Load(2048, 1, "q4_0", ubatch=64),
+    "no flash attention": Load(700, 3, flash_attention=False, ubatch=64),
+    "large batch": Load(2048, 1, ubatch=512),
+    "one cache for all": Load(512, 4, ubatch=64, unified=True),
+}
+
+
+def really(file: Path, load: Load) -> Counter[str]:
+    """Bytes that llama.cpp logs, by what for."""
+    lines = logged(
+        file,
+        mode="embedding" if load.embedding else "chat",
+        context=load.context,
+        parallel=load.parallel,
+        kv_type=load.kv_type,
+        flash_attention="auto" if load.flash_attention else "off",
+        params={"n_batch": load.ubatch, "n_ubatch": load.ubatch, "kv_unified": load.unified},
+    )
+    sizes: Counter[str] = Counter()
+    for what, size in SAID.findall("".join(lines)):
+        sizes[what] += round(float(size) * MIB)
+        sizes[f"{what} lines"] += 1
+    return sizes
+
+
+def compare(file: Path, load: Load) -> None:
+    ours, theirs = footprint(read_header(file), load), really(file, load)
+    assert abs(ours.weights.host - theirs["model"]) <= HALF * theirs["model lines"]
+    assert abs(ours.kv.host - theirs["KV"]) <= HALF * theirs["KV lines"]
+    total = sum(size for what, size in theirs.items() if not what.endswith("lines"))
+    assert ours.total == pytest.approx(total, rel=0.03)
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_decoder_takes_what_is_logged(tmp_path: Path, shape: Shape, load: Load) -> None:
+    compare(write(tmp_path / "model.gguf", shape), load)
+
+
+@pytest.mark.parametrize("context", [256, 512])
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("flash_attention", [True, False])
+def test_an_encoder_takes_what_is_logged(
+    tmp_path: Path, context: int, slots: int, flash_attention: bool
+) -> None:
+    file = write(tmp_path / "model.gguf", Shape("bert", kv_heads=4, context=512))
+    load = Load(context, slots, flash_attention=flash_attention, ubatch=context, embedding=True)
+    compare(file, load)

@@ -284,9 +284,11 @@ class AskReply:
         """Two lines for the person: why no model answered, or why there is no text."""
         if self.feedback is not None:
             return f"{self.feedback['message']}\n{self.feedback['detail']}".strip()
-        if ended.answer.strip():
+        if ended.answer.strip() or not ended.warnings:
             return None
-        return "\n".join(one.in_(self._language) for one in ended.warnings) or None
+        return ended.warnings[-1].in_(
+            self._language
+        )  # what happened last; the search's stand before
 
     @staticmethod
     def broken(problem: Problem, language: Language) -> bytes:

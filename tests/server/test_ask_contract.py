@@ -127,6 +127,16 @@ async def test_an_engine_that_never_began_gives_feedback_and_the_stream_keeps_it
     assert told[1]["content"] == feedback
 
 
+async def test_an_answer_without_text_says_why_and_nothing_else(
+    house: Served, fake: FakeEngine
+) -> None:
+    fake.plan(Turn(text=[]))
+    _, reply = await sent(house, "/api/ask")
+    assert reply["answer"] == ""
+    assert reply["error"].startswith("모델이 답을 쓰지 못하고")
+    assert reply["warnings"][-1] == reply["error"]
+
+
 async def test_a_role_that_has_no_model_is_told_with_those_there_are(house: Served) -> None:
     status, reply = await sent(house, "/api/ask", role="coder")
     assert status == 404

@@ -27,7 +27,7 @@ class Load:
     """How a model is to be loaded. `context` is of one slot; `parallel` slots, each with its own.
 
     gpu_layers: -1 is all of them, the output too; 0 where there is no card.
-    ubatch: tokens computed at once. embedding: texts become vectors.
+    ubatch: tokens computed at once. outputs: how many of them become vectors; None in a chat.
     unified: one cache for all slots, of `context * parallel` cells.
     """
 
@@ -37,7 +37,7 @@ class Load:
     gpu_layers: int = 0
     flash_attention: bool = True
     ubatch: int = 512
-    embedding: bool = False
+    outputs: int | None = None
     adapters: tuple[Header, ...] = ()
     unified: bool = False
     swa_full: bool = False
@@ -226,15 +226,15 @@ def _compute(header: Header, every: tuple[Layer, ...], load: Load) -> tuple[int,
     tokens = min(load.ubatch, load.cells * load.streams)
     batch = Batch(
         tokens=-(-tokens // load.parallel) * load.parallel,
-        outputs=tokens if load.embedding else load.parallel,
+        outputs=load.parallel if load.outputs is None else min(tokens, load.outputs),
         cells=load.cells,
         window_cells=_window_cells(header, load),
         flash_attention=load.flash_attention,
-        embedding=load.embedding,
+        embedding=load.outputs is not None,
         key_turn=_turn(header, "key", load),
         value_turn=_turn(header, "value", load),
     )
-    numbers = header.embedding_length if load.embedding else header.vocabulary_size
+    numbers = header.vocabulary_size if load.outputs is None else header.embedding_length
     return compute_size(header, every, batch), F32 * (numbers or 0) * load.parallel
 
 

@@ -48,7 +48,7 @@ def really(file: Path, load: Load) -> Counter[str]:
     """Bytes that llama.cpp logs, by what for."""
     lines = logged(
         file,
-        mode="embedding" if load.embedding else "chat",
+        mode="chat" if load.outputs is None else "embedding",
         context=load.context,
         parallel=load.parallel,
         kv_type=load.kv_type,
@@ -83,5 +83,5 @@ def test_an_encoder_takes_what_is_logged(
     tmp_path: Path, context: int, slots: int, flash_attention: bool
 ) -> None:
     file = write(tmp_path / "model.gguf", Shape("bert", kv_heads=4, context=512))
-    load = Load(context, slots, flash_attention=flash_attention, ubatch=context, embedding=True)
+    load = Load(context, slots, flash_attention=flash_attention, ubatch=context, outputs=context)
     compare(file, load)

@@ -1,0 +1,69 @@
+"""What models really took when they were loaded: remembered beside them, and better than any reckoning.
+
+One small JSON file. A figure is found again only for the same file (name, size, time) loaded the same way.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import astuple, replace
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from dunoe.weights.footprint import Load, Share
+
+FILE = "measured.json"
+KEPT = 1000  # figures; the oldest go first
+_SAID = re.compile(r"(\S+) +(?:model|KV|RS|compute|output|LoRA) buffer size = +([\d.]+) MiB")
+_IN_RAM = ("CPU", "BLAS", "AMX")
+
+
+def logged_share(lines: Iterable[str]) -> Share | None:
+    """Bytes by card and RAM, as a load's log has them; None where it has none (it is in the verbose log only)."""
+    share = None
+    for line in lines:
+        if (said := _SAID.search(line)) is not None:
+            size = round(float(said[2]) * 2**20)
+            is_in_ram = said[1].startswith(_IN_RAM) or said[1].endswith("_Host")
+            share = (share or Share()) + (Share(host=size) if is_in_ram else Share(card=size))
+    return share
+
+
+class Measured:
+    """The figures of one folder of models."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._figures = self._read()
+
+    def get(self, file: Path, load: Load) -> Share | None:
+        """What that file took when it was last loaded so; None when it never was."""
+        found = self._figures.get(_key(file, load))
+        return None if found is None else Share(*found)
+
+    def put(self, file: Path, load: Load, share: Share) -> None:
+        """Remember it, at once and whole."""
+        self._figures.pop(key := _key(file, load), None)
+        self._figures[key] = (share.card, share.host)
+        self._figures = dict(list(self._figures.items())[-KEPT:])
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=self._path.parent, delete=False) as new:
+            json.dump(self._figures, new)
+        Path(new.name).replace(self._path)
+
+    def _read(self) -> dict[str, tuple[int, int]]:
+        """What cannot be read was never measured: the next load says it again."""
+        try:
+            told = json.loads(self._path.read_text("utf-8"))
+            return {str(key): (int(card), int(host)) for key, (card, host) in told.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+
+def _key(file: Path, load: Load) -> str:
+    """One file as it is now, loaded one way. Adapters count by what they hold."""
+    state = file.stat()
+    adapters = [[(one.name, one.size) for one in header.tensors] for header in load.adapters]
+    told = (file.name, state.st_size, state.st_mtime_ns, astuple(replace(load, adapters=())))
+    return sha256(repr((told, adapters)).encode()).hexdigest()

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from dunoe.errors import BadRequest, Text
-from dunoe.weights.header import Header, read_header
-from dunoe.weights.tokenizer_merging import SPACE, Bpe, Merges, Spm, byte_letters, junctions_of
+from dunoe.weights.header import Header
+from dunoe.weights.tokenizer_cache import Parts, kept, parts_of
+from dunoe.weights.tokenizer_merging import SPACE, Bpe, Spm, byte_letters
 from dunoe.weights.tokenizer_special import parted
 from dunoe.weights.tokenizer_unigram import Unigram
 from dunoe.weights.tokenizer_vocabulary import (
@@ -21,10 +22,8 @@ from dunoe.weights.tokenizer_vocabulary import (
     UNKNOWN,
     USER_DEFINED,
     Vocabulary,
-    vocabulary_of,
 )
 from dunoe.weights.tokenizer_wordpiece import WordPiece
-from dunoe.weights.tokenizer_words import SEVERAL
 
 REMEMBERED = 2**21  # letters of pieces whose ids are kept, all together
 
@@ -54,9 +53,8 @@ class Tokenizer:
         cache_folder: where what was read is kept for the next time; None: nowhere.
         Raise `BadVocabulary` or `NotSupported`.
         """
-        header = read_header(source, arrays=True) if isinstance(source, Path) else source
-        vocabulary = vocabulary_of(header)
-        return cls(vocabulary, _kind(vocabulary))
+        parts = kept(source, cache_folder) if isinstance(source, Path) else parts_of(source)
+        return cls(parts.vocabulary, _kind(parts))
 
     def encode(
         self, text: str, *, add_special: bool = False, parse_special: bool = False
@@ -144,22 +142,11 @@ class Tokenizer:
         return out
 
 
-def _kind(vocabulary: Vocabulary) -> Kind:
+def _kind(parts: Parts) -> Kind:
+    vocabulary = parts.vocabulary
     if vocabulary.family == "wordpiece":
         return WordPiece(vocabulary)
-    if vocabulary.family == "bpe":
-        merges = Merges.of(vocabulary)
-        texts = [*vocabulary.tokens, *merges.phantoms]
-        return Bpe(
-            vocabulary,
-            merges,
-            _few(merges.junctions(texts.__getitem__) if vocabulary.pre.spaced else []),
-        )
-    junctions = _few(junctions_of(vocabulary.tokens))
-    return (
-        Spm(vocabulary, junctions) if vocabulary.family == "spm" else Unigram(vocabulary, junctions)
-    )
-
-
-def _few(junctions: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
-    return junctions if len(junctions) <= SEVERAL else None
+    if parts.merges is not None:
+        return Bpe(vocabulary, parts.merges, parts.junctions)
+    kind = Spm if vocabulary.family == "spm" else Unigram
+    return kind(vocabulary, parts.junctions)

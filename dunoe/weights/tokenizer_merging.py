@@ -48,29 +48,37 @@ class Merges:
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> "Merges":
         """The table of a vocabulary; of two equal merges the first counts."""
-        by_text, phantoms = vocabulary.by_text, dict[str, int]()
-        first_phantom = len(vocabulary.tokens)
-
-        def place(text: str) -> int:
-            number = by_text.get(text)
-            return (
-                phantoms.setdefault(text, first_phantom + len(phantoms))
-                if number is None
-                else number
-            )
-
+        names = dict(vocabulary.by_text)
         found: dict[int, tuple[int, int]] = {}
         for rank, merge in enumerate(vocabulary.merges):
             space = merge.find(" ", 1)
-            if space > 0:
-                left, right = merge[:space], merge[space + 1 :]
-                key = place(left) << 32 | place(right)
-                if key not in found:
-                    found[key] = (rank, place(left + right))
+            if space < 0:
+                continue
+            left, right = merge[:space], merge[space + 1 :]
+            both = left + right
+            for text in (left, right, both):
+                if text not in names:
+                    names[text] = len(names)
+            found.setdefault(names[left] << 32 | names[right], (rank, names[both]))
         keys = array("Q", sorted(found))
-        ranks = array("I", [found[key][0] for key in keys])
-        results = array("I", [found[key][1] for key in keys])
-        return cls(keys, ranks, results, list(phantoms))
+        pairs = [found[key] for key in keys]
+        ranks = array("I", [rank for rank, _ in pairs])
+        results = array("I", [result for _, result in pairs])
+        return cls(keys, ranks, results, list(names)[len(vocabulary.tokens) :])
+
+    @classmethod
+    def lying_in(cls, data: memoryview, count: int, phantoms: list[str]) -> "Merges":
+        """The table where it lies as `tables` gave it; raise `ValueError` when it does not fit."""
+        if len(data) != 16 * count:
+            raise ValueError("not whole")
+        keys, ranks, results = data[: 8 * count], data[8 * count : 12 * count], data[12 * count :]
+        return cls(keys.cast("Q"), ranks.cast("I"), results.cast("I"), phantoms)
+
+    @property
+    def tables(self) -> bytes:
+        """What `lying_in` takes."""
+        kinds = zip("QII", (self.keys, self.ranks, self.results), strict=True)
+        return b"".join(array(kind, table).tobytes() for kind, table in kinds)
 
     def best(self, left: int, right: int) -> Best[int]:
         """The rank and result of two symbols."""

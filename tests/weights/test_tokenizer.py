@@ -9,6 +9,7 @@ import pytest
 
 from dunoe.errors import BadRequest
 from dunoe.weights.tokenizer import Tokenizer
+from dunoe.weights.tokenizer_merging import Bpe
 from tests.tiny import VOCAB
 
 NAMES = sorted(path.stem.removeprefix("ggml-vocab-") for path in VOCAB.glob("*.gguf"))
@@ -64,3 +65,36 @@ def test_a_count_is_the_number_of_ids(name: str) -> None:
     for parse in (False, True):
         ids = tokenizer(name).encode(text, add_special=True, parse_special=parse)
         assert tokenizer(name).count(text, add_special=True, parse_special=parse) == len(ids)
+
+
+def test_the_second_time_it_comes_from_the_folder_with_the_same_ids(tmp_path: Path) -> None:
+    for name in ("qwen2", "llama-spm", "bert-bge", "nomic-bert-moe"):
+        path = VOCAB / f"ggml-vocab-{name}.gguf"
+        first, second = Tokenizer.of(path, tmp_path), Tokenizer.of(path, tmp_path)
+        for case in korean():
+            text = case["text"] + "<|im_end|></s>[MASK]"
+            assert first.encode(text) == second.encode(text) == tokenizer(name).encode(text)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_damaged_folder_only_means_reading_the_file_again(tmp_path: Path) -> None:
+    path = VOCAB / "ggml-vocab-gpt-2.gguf"
+    Tokenizer.of(path, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    for damaged in (b"", whole[:-1], whole[:1000], whole[:5000] + b"\0" + whole[5001:]):
+        kept.write_bytes(damaged)
+        assert Tokenizer.of(path, tmp_path).encode("안녕") == tokenizer("gpt-2").encode("안녕")
+        assert kept.read_bytes() == whole
+
+
+def test_many_new_pieces_get_the_same_ids_from_the_rust_library() -> None:
+    known = Tokenizer.of(VOCAB / "ggml-vocab-qwen2.gguf")
+    text = " ".join(f"두뇌{number}는{number * 7}" for number in range(500)) + "\u0378𠀀"
+    one_by_one = known.encode(text)
+    assert isinstance(known.kind, Bpe)
+    pieces = known.kind.pieces(text, after_special=True)
+    assert known.kind.ids_by_rust(list(set(pieces))) == {
+        piece: known.kind.ids_of(piece) for piece in set(pieces)
+    }
+    assert [number for piece in pieces for number in known.kind.ids_of(piece)] == one_by_one

@@ -27,7 +27,8 @@ from dunoe.cli.terminal import (
     settings_from,
 )
 from dunoe.cli.watching import LOOK_S, WATCHED, watched
-from dunoe.errors import BadRequest, Problem, Text
+from dunoe.errors import Problem, Text
+from dunoe.library.roots import named
 from dunoe.server.brain import Brain
 from dunoe.server.routes_library import progress_json
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 
 STOP_S = 5.0  # for telling the server that a sync should end
+FOLDERS = "/api/library/folders"
 PAGE = 10_000  # errors that are asked for at once
 _STOPPED = Text(
     "멈췄습니다. 읽은 것은 남아 있고, 다음 `dunoe library sync`가 이어서 합니다.",
@@ -61,16 +63,16 @@ def add(
     config: ConfigFile = None,
 ) -> None:
     """폴더를 더하고 읽습니다 · add folders and read them"""
-    paths = [_path(folder) for folder in folders]
-    if any(path.resolve() == Path(path.anchor) for path in paths):
-        raise BadRequest(
-            Text("컴퓨터 전체는 더할 수 없습니다", "the whole machine cannot be added"),
-            Text("문서가 있는 폴더를 고르세요.", "choose the folder that has the documents."),
-        )
+    paths = [named(folder) for folder in folders]
 
     async def work(reached: Reached) -> Json:
-        for path in paths:
-            await reached.client.json("POST", "/api/library/folders", {"path": str(path)})
+        for count, path in enumerate(paths):
+            try:
+                await reached.client.json("POST", FOLDERS, {"path": str(path)})
+            except Problem:  # all or none
+                for added in paths[:count]:
+                    await reached.client.json("DELETE", FOLDERS, {"path": str(added)})
+                raise
         if sync_:
             await synced(reached, is_quiet=as_json)
         return await reached.client.json("GET", "/api/library")
@@ -81,11 +83,11 @@ def add(
 @app.command()
 def remove(folders: Folders, as_json: AsJson = False, config: ConfigFile = None) -> None:
     """폴더를 뺍니다; 파일은 그대로입니다 · take folders out; their files stay"""
-    paths = [_path(folder) for folder in folders]
+    paths = [named(folder) for folder in folders]
 
     async def work(reached: Reached) -> Json:
         for path in paths:
-            await reached.client.json("DELETE", "/api/library/folders", {"path": str(path)})
+            await reached.client.json("DELETE", FOLDERS, {"path": str(path)})
         return await reached.client.json("GET", "/api/library")
 
     _show(reach(settings_from(config), work), as_json=as_json)
@@ -195,16 +197,6 @@ def _label(
     else:
         columns = Text("파일", "file"), Text("라벨", "labels")
         print_table(columns, [[file, ", ".join(some) or "-"] for file, some in labels.items()])
-
-
-def _path(folder: str) -> Path:
-    """Where it is; raises BadRequest where nothing is named."""
-    if not folder.strip():
-        raise BadRequest(
-            Text("폴더 이름이 비었습니다", "the folder's name is empty"),
-            Text("지금 있는 폴더는 `.`으로 쓰세요.", "write `.` for the one you are in."),
-        )
-    return Path(folder).expanduser().absolute()
 
 
 def document_path(file: str) -> str:

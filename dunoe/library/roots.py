@@ -51,9 +51,17 @@ class Roots:
     async def add(self, folder: Path) -> str:
         """Add a folder, or a single file, and return its path.
 
-        Raises `NotFound` where there is none, `BadRequest` for one that is in the library already.
+        Raises `NotFound` where there is none, `BadRequest` for the whole machine and for one that is in the library
+        already.
         """
-        path = _absolute(folder)
+        path = str(named(str(folder)))
+        if await run_sync(_is_everything, path):
+            raise BadRequest(
+                Text("컴퓨터 전체는 더할 수 없습니다", "the whole machine cannot be added"),
+                Text("문서가 있는 폴더를 고르세요.", "choose the folder that has the documents."),
+                param="path",
+                code="folder_too_wide",
+            )
         if not await run_sync(Path(path).exists):
             raise NotFound(
                 Text(f"폴더가 없습니다: {written(path)}", f"no such folder: {written(path)}"),
@@ -87,7 +95,7 @@ class Roots:
 
         Raises `NotFound` for one that was not added, `BadRequest` for one of the settings.
         """
-        path = _absolute(folder)
+        path = str(named(str(folder)))
         if self.source(path) == "settings":
             raise BadRequest(
                 Text(f"설정에 있는 폴더입니다: {path}", f"this folder is in the settings: {path}"),
@@ -110,6 +118,30 @@ class Roots:
         return path
 
 
-def _absolute(folder: Path) -> str:
-    whole = folder.expanduser()
-    return os.path.abspath(whole)  # noqa: PTH100 - a link keeps the name that the person gave it
+def named(folder: str) -> Path:
+    """The absolute path that a person wrote. Raises `BadRequest` or `NotFound` where it names none."""
+    if not folder.strip() or "\0" in folder:
+        raise BadRequest(
+            Text("폴더 이름이 비었습니다", "the folder's name is empty"),
+            Text("지금 있는 폴더는 `.`으로 쓰세요.", "write `.` for the one you are in."),
+            param="path",
+            code="folder_name",
+        )
+    try:
+        whole = Path(folder).expanduser()
+    except RuntimeError as exc:
+        user = folder.partition("/")[0]
+        raise NotFound(
+            Text(
+                f"그런 사용자의 폴더가 없습니다: {user}", f"there is no home of that user: {user}"
+            ),
+            Text("전체 경로를 쓰세요.", "write the whole path."),
+            param="path",
+            code="folder_not_found",
+        ) from exc
+    return Path(os.path.abspath(whole))  # noqa: PTH100 - a link keeps the name that the person gave it
+
+
+def _is_everything(path: str) -> bool:
+    whole = Path(path).resolve()
+    return whole == whole.parent

@@ -1,16 +1,16 @@
 """The library's folders: what is in them, what could not be read, and syncing them with progress."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import anyio
 import orjson
 from pydantic import Field
 
 from dunoe.engines.request import Json
-from dunoe.errors import BadRequest, Language, Problem, Text
+from dunoe.errors import Language, Problem
 from dunoe.library.library import Status
 from dunoe.library.progress import Stand
+from dunoe.library.roots import named
 from dunoe.server import problems
 from dunoe.server.ask_reply import AskReply
 from dunoe.server.body import Body
@@ -117,14 +117,14 @@ async def changes(asked: Asked) -> None:
 async def add(asked: Asked) -> None:
     """POST /api/library/folders: the next sync reads it."""
     body: FolderBody = asked.body
-    await asked.brain.library.add(_path(body))
+    await asked.brain.library.add(named(body.path))
     await asked.wire.json(await _status(asked))
 
 
 async def remove(asked: Asked) -> None:
     """DELETE /api/library/folders: its documents are gone from answers at once; its files stay."""
     body: FolderBody = asked.body
-    await asked.brain.library.remove(_path(body))
+    await asked.brain.library.remove(named(body.path))
     await asked.wire.json(await _status(asked))
 
 
@@ -199,17 +199,6 @@ async def _status(asked: Asked) -> Json:
         "progress": progress_json(found.stand, language),
         "is_watching": brain.settings.library.watch,
     }
-
-
-def _path(body: FolderBody) -> Path:
-    """The folder as a person wrote it."""
-    if not body.path.strip() or "\0" in body.path:
-        raise BadRequest(
-            Text("폴더 경로가 필요합니다", "a folder's path is needed"),
-            Text('{"path": "/home/나/문서"}로 보내세요.', 'send {"path": "/home/me/documents"}.'),
-            param="path",
-        )
-    return Path(body.path).expanduser()
 
 
 def _line(said: Json) -> bytes:

@@ -78,7 +78,13 @@ def test_a_folder_comes_in_is_read_and_goes_out_without_a_server(
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
     ("folder", "said"),
-    [("", "이름이 비었습니다"), ("/", "컴퓨터 전체"), ("/tmp/..", "컴퓨터 전체")],
+    [
+        ("", "이름이 비었습니다"),
+        ("/", "컴퓨터 전체"),
+        ("/tmp/..", "컴퓨터 전체"),
+        ("~nobody-here/x", "그런 사용자"),
+        ("/nowhere/at/all", "폴더가 없습니다"),
+    ],
 )
 def test_no_folder_and_every_folder_are_refused_before_anything_is_added(
     typed: Callable[..., Said], notes: Path, folder: str, said: str

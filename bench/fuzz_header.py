@@ -374,6 +374,8 @@ def main() -> None:
         starts, stops = [a for a, _ in spans], [b for _, b in spans]
         for one in pool.map(partial(run, asked.seed), starts, stops):
             tally.add(one)
+            if tally.cases % (10 * BLOCK) == 0:
+                print(f"{tally.cases:,} …", file=sys.stderr, flush=True)
     print(
         f"{tally.cases:,} headers in {time.perf_counter() - began:.0f} s, {asked.processes} processes"
     )

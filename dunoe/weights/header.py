@@ -7,6 +7,7 @@ every number that others will count by or multiply.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from errno import ENOENT
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
 
@@ -63,10 +64,7 @@ class Tensor:
     @property
     def elements(self) -> int:
         """How many numbers it holds."""
-        count = 1
-        for length in self.shape:
-            count *= length
-        return count
+        return prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -325,19 +323,19 @@ def tensor_of(
     name: str, shape: tuple[int, ...], packed: TensorType | str, offset: int
 ) -> Tensor | None:
     """A tensor that can be; None for one that cannot. packed: how its numbers are; only a name when that is all."""
+    elements = prod(shape)
     if isinstance(packed, str):
-        tensor = Tensor(name, shape, packed, offset, 0)
+        kind, size = packed, 0
+    elif shape and shape[0] % packed.block:
+        return None
     else:
-        tensor = Tensor(name, shape, packed.name, offset, 0)
-        if shape and shape[0] % packed.block:
-            return None
-        tensor = replace(tensor, size=tensor.elements // packed.block * packed.size)
+        kind, size = packed.name, elements // packed.block * packed.size
     is_possible = (
         all(length in LENGTHS for length in shape)
-        and tensor.elements in LENGTHS
-        and offset + tensor.size in LENGTHS
+        and elements in LENGTHS
+        and offset + size in LENGTHS
     )
-    return tensor if is_possible else None
+    return Tensor(name, shape, kind, offset, size) if is_possible else None
 
 
 def faults(header: Header) -> Iterator[str]:

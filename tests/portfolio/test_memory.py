@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+from dunoe.engines.llama_server import CONTEXT as engines_own
 from dunoe.machine import Card, Machine
-from dunoe.portfolio.memory import OUR_CARD, budgets, footprint
+from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, footprint, load_of
 from dunoe.settings import Adapter, CardSettings, EngineSettings, ModelSettings, Settings
+from dunoe.weights.footprint import Share
+from dunoe.weights.measured import Measured
+from tests.weights.shapes import Shape, write
 
 GIB = 2**30
 BARE = Machine(16 * GIB, 16 * GIB, ())
@@ -52,3 +56,22 @@ def test_a_whole_file_takes_its_own_size_whatever_lies_beside_it(tmp_path: Path)
     for name in ("x.gguf", "x-00001-of-00001.gguf", "x-00002-of-00001.gguf"):
         (tmp_path / name).write_bytes(bytes(9))
         assert footprint(ModelSettings(file=tmp_path / name)) == 9
+
+
+def test_a_model_takes_what_its_header_promises_and_then_what_it_took(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.gguf", Shape(layers=3))
+    short, long = (ModelSettings(file=file, context=context) for context in (1024, 8192))
+    assert footprint(long) - footprint(short) > 3 * 2 * 2 * 64 * (8192 - 1024) - 1
+    measured = Measured(tmp_path)
+    measured.put(file, load_of(short, has_card=False), Share(host=123))
+    assert footprint(short, measured=measured) == 123
+    assert footprint(long, measured=measured) == footprint(long)
+
+
+def test_with_a_card_only_what_lies_on_it_counts(tmp_path: Path) -> None:
+    model = ModelSettings(file=write(tmp_path / "x.gguf", Shape()), gpu_layers=0, context=1024)
+    assert footprint(model, has_card=True) < footprint(model)
+
+
+def test_the_context_of_silence_is_the_engines() -> None:
+    assert engines_own == CONTEXT

@@ -59,7 +59,8 @@ class _Model:
         self.value_turn = give(F32 * batch.value_turn**2) if batch.value_turn else None
         self.masks: dict[bool, tuple[Result, Result, Result]] = {}
         number = 2 if batch.flash_attention else F32
-        for is_windowed in sorted({layer.is_windowed for layer in every}):
+        attending = [one for one in every if one.keys or not self.is_cached]
+        for is_windowed in sorted({one.is_windowed for one in attending}):
             cells = batch.window_cells if is_windowed else batch.cells
             if not self.is_cached:
                 cells = tokens
@@ -107,7 +108,10 @@ class _Model:
     def _layer(self, flow: Result, index: int, layer: Layer, *, is_last: bool) -> Result:
         graph, tokens = self.graph, self.batch.tokens
         before = self._normed(flow) if self._has(index, "attn_norm") else flow
-        out = self._attention(before, index, layer)
+        if layer.is_windowed in self.masks and (layer.keys or not self.is_cached):
+            out = self._attention(before, index, layer)
+        else:
+            out = self._remembered(before, index)
         if is_last:
             tokens = self.batch.outputs
             out = graph.step(out.size // self.batch.tokens * tokens, out, self.chosen)
@@ -142,6 +146,13 @@ class _Model:
         if self.value_turn is not None:
             out = self.graph.step(out.size, self.graph.view(out), self.value_turn)
         return self._product(self.graph.view(out), index, "attn_output", self.batch.tokens)
+
+    def _remembered(self, source: Result, index: int) -> Result:
+        """A layer with a state, roughly: its widest product twice, and what it says."""
+        parts = ("ssm_in", "attn_qkv", "shortconv.in_proj", "time_mix_receptance")
+        rows = max(self._rows(index, part) for part in parts)
+        inner = self.graph.step(F32 * rows * self.batch.tokens, source)
+        return self.graph.step(self.width, self.graph.step(inner.size, inner))
 
     def _asked(self, source: Result, index: int, part: str, turn: Result | None) -> Result:
         """Queries, keys or values: normed where the model does, turned by position and for the cache."""

@@ -143,6 +143,9 @@ def _decoder(pen: _Pen, shape: Shape) -> None:
     if not shape.is_tied:
         pen.tensor("output.weight", shape.width, size, type=shape.outer)
     for index in range(shape.layers):
+        if shape.arch == "mamba":
+            _state(pen, shape, f"blk.{index}.")
+            continue
         _attention(pen, shape, f"blk.{index}.")
         _feed_forward(pen, shape, f"blk.{index}.")
 
@@ -160,6 +163,20 @@ def _attention(pen: _Pen, shape: Shape, layer: str) -> None:
     if shape.has_head_norms:
         pen.tensor(f"{layer}attn_q_norm.weight", shape.head, type="F32")
         pen.tensor(f"{layer}attn_k_norm.weight", shape.head, type="F32")
+
+
+def _state(pen: _Pen, shape: Shape, layer: str) -> None:
+    """A layer that attends to nothing: what it remembers is as long as ever. Twice as wide inside."""
+    width, inner, state, rank = shape.width, 2 * shape.width, 16, 4
+    pen.tensor(f"{layer}attn_norm.weight", width, type="F32")
+    pen.tensor(f"{layer}ssm_in.weight", width, 2 * inner)
+    pen.tensor(f"{layer}ssm_conv1d.weight", 4, inner, type="F32")
+    pen.tensor(f"{layer}ssm_x.weight", inner, rank + 2 * state)
+    pen.tensor(f"{layer}ssm_dt.weight", rank, inner, type="F32")
+    for name in ("ssm_conv1d.bias", "ssm_dt.bias", "ssm_d"):
+        pen.tensor(f"{layer}{name}", inner, type="F32")
+    pen.tensor(f"{layer}ssm_a", state, inner, type="F32")
+    pen.tensor(f"{layer}ssm_out.weight", inner, width)
 
 
 def _feed_forward(pen: _Pen, shape: Shape, layer: str) -> None:

@@ -85,3 +85,16 @@ def test_an_encoder_takes_what_is_logged(
     file = write(tmp_path / "model.gguf", Shape("bert", kv_heads=4, context=512))
     load = Load(context, slots, flash_attention=flash_attention, ubatch=context, outputs=context)
     compare(file, load)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_state_is_as_long_whatever_the_context(tmp_path: Path, slots: int) -> None:
+    extra = {"conv_kernel": 4, "inner_size": 256, "state_size": 16, "time_step_rank": 4}
+    shape = Shape("mamba", extra={f"ssm.{key}": value for key, value in extra.items()})
+    file = write(tmp_path / "model.gguf", shape)
+    for context in (1024, 4096):
+        load = Load(context, slots, ubatch=64)
+        ours, theirs = footprint(read_header(file), load), really(file, load)
+        assert abs(ours.state.host - theirs["RS"]) <= HALF
+        assert abs(ours.weights.host - theirs["model"]) <= HALF
+        assert ours.kv.host == theirs["KV"] == 0

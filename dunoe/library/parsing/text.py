@@ -11,6 +11,7 @@ from dunoe.library.passage import Block, BlockKind, Parsed, Place
 
 TEXT_FILE = Text("텍스트 파일", "text file")
 LOST_SHARE = 0.001  # of the letters: a log may have a broken byte in it and still be read
+ACCENTS_SHARE = 0.25  # of the letters: no language of the west has more
 HANGUL_SHARE = 0.6  # of what is not ASCII: below, it was no Korean before it was decoded as Korean
 
 # UTF-32 first: its mark begins with that of UTF-16.
@@ -119,9 +120,11 @@ def _is_plausible(text: str, encoding: str) -> bool:
             c < "\u0250" or "\u3000" <= c <= "\u33ff" or "가" <= c <= "힣" for c in text[:4000]
         )
         return known >= 0.5 * len(text[:4000])
-    if encoding != "cp949":
+    if encoding not in ("cp949", "cp1252"):
         return True
     foreign = len(text) - len(text.encode("ascii", "ignore"))
+    if encoding == "cp1252":
+        return foreign <= ACCENTS_SHARE * len(text)
     return len(COMMON_KOREAN.findall(text)) >= HANGUL_SHARE * foreign
 
 

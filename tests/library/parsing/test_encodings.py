@@ -36,3 +36,9 @@ def test_letters_that_nobody_knows_are_no_text(letter: str) -> None:
     with pytest.raises(Unreadable) as raised:
         parse(f"{letter * 3} 글 ".encode() * 99, "a.txt")
     assert raised.value.code == "garbled"
+
+
+def test_korean_in_a_chinese_encoding_is_no_western_text() -> None:
+    with pytest.raises(Unreadable) as raised:
+        parse(("굴뚝새는 둥근 둥지를 짓고 알을 여섯 개 낳는다.\n" * 9).encode("gb18030"), "a.txt")
+    assert raised.value.code == "garbled"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from re import fullmatch
 from typing import Protocol
 
 from dunoe.errors import BadRequest, Text
@@ -87,6 +88,10 @@ class Tokenizer:
             ) from exc
 
     def _encoded(self, text: str, parse_special: bool) -> Iterable[list[int]]:
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # half a surrogate is no letter
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         after_special = True
         for part in parted(text, self.vocabulary.specials, parse_special):
             if isinstance(part, int):
@@ -129,7 +134,7 @@ class Tokenizer:
             kind = vocabulary.types[number]
             if number in shown or kind in (CONTROL, USER_DEFINED, UNKNOWN):
                 out.append(text.encode())
-            elif kind == BYTE and text[:3] == "<0x":
+            elif kind == BYTE and fullmatch("<0x[0-9A-F]{2}>", text):
                 out.append(bytes([int(text[3:5], 16)]))
             elif spells_bytes:
                 out.append(

@@ -98,3 +98,8 @@ def test_many_new_pieces_get_the_same_ids_from_the_rust_library() -> None:
         piece: known.kind.ids_of(piece) for piece in set(pieces)
     }
     assert [number for piece in pieces for number in known.kind.ids_of(piece)] == one_by_one
+
+
+def test_half_a_surrogate_counts_as_the_replacement_letter() -> None:
+    for name in ("gpt-2", "llama-spm"):
+        assert tokenizer(name).encode("가\ud800나") == tokenizer(name).encode("가\ufffd나")

@@ -300,8 +300,9 @@ def _metadata(raw: HeaderBytes, count: int) -> dict[str, Value]:
         if key in metadata:
             raise raw.broken(f"the key {key[:80]!r} stands twice")
         metadata[key] = raw.value()
-    is_later_part = metadata.get("split.no", 0) != 0  # only the first part says what the model is
-    if not isinstance(metadata.get("general.architecture"), str) and not is_later_part:
+    architecture, part = metadata.get("general.architecture"), metadata.get("split.no")
+    is_later_part = isinstance(part, int) and part > 0  # only the first says what the model is
+    if not (isinstance(architecture, str) and architecture) and not is_later_part:
         raise raw.broken("general.architecture is missing")
     return metadata
 

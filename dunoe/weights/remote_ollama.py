@@ -23,7 +23,8 @@ def shown_header(shown: Mapping[str, Any], label: str) -> Header:  # Any: JSON
     whole number. Its template is kept when it is Jinja, the model's own; models in its cloud have no tensors.
     """
     info, rows = shown.get("model_info"), shown.get("tensors") or []
-    if not isinstance(info, dict) or not isinstance(info.get("general.architecture"), str):
+    architecture = info.get("general.architecture") if isinstance(info, dict) else None
+    if not isinstance(info, dict) or not isinstance(architecture, str) or not architecture:
         raise _unclear(label, "general.architecture")
     if not isinstance(rows, list) or max(len(info), len(rows)) > ENTRY_LIMIT:
         raise _unclear(label, "tensors")

@@ -184,6 +184,12 @@ HOSTILE = {
     "a number as architecture": b"GGUF"
     + struct.pack("<IQQ", 3, 0, 1)
     + key("general.architecture", 4, struct.pack("<I", 7)),
+    "an empty architecture": b"GGUF"
+    + struct.pack("<IQQ", 3, 0, 1)
+    + key("general.architecture", 8, string("")),
+    "a later part in words": b"GGUF"
+    + struct.pack("<IQQ", 3, 0, 1)
+    + key("split.no", 8, string("two")),
     "a key of 2^63 bytes": gguf_bytes(struct.pack("<Q", 2**63), keys=2),
     "a string of 2^64-1 bytes": gguf_bytes(key("a", 8, struct.pack("<Q", 2**64 - 1))),
     "a string longer than the file": gguf_bytes(key("a", 8, struct.pack("<Q", 2**20))),

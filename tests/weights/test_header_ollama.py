@@ -116,6 +116,7 @@ def set_in(shown: Any, path: tuple[str | int, ...], value: Any) -> None:  # Any:
         (("model_info",), ["general.architecture"]),
         (("model_info", "general.architecture"), None),
         (("model_info", "general.architecture"), 7),
+        (("model_info", "general.architecture"), ""),
         (("model_info", "gemma3.block_count"), 2**32 - 1),
         (("model_info", "gemma3.block_count"), -1),
         (("model_info", "tokenizer.ggml.tokens"), {"0": "가"}),

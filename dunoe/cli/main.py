@@ -15,7 +15,7 @@ from dunoe.cli.misspelt import misspelt
 from dunoe.errors import Problem
 
 COMMANDS = (
-    "serve", "chat", "ask", "search", "library", "models", "keys", "eval", "config", "version",
+    "init", "serve", "chat", "ask", "search", "library", "models", "fit", "tokens", "keys", "eval", "config", "version",
 )  # fmt: skip
 ROOMS = ("library", "models", "keys", "eval", "config")  # commands that only hold further ones
 INTERRUPTED = 130  # what a shell expects after Ctrl-C

@@ -86,7 +86,7 @@ def pull(  # noqa: PLR0913 - one parameter an option: this is how typer reads a 
         _to_the_end(_through(settings, ollama, source))
         found = {"name": source, "engine": ollama}
     else:
-        pulled = _to_the_end(_brought(settings, source, name, sha256))
+        pulled = _to_the_end(bring(settings, source, name, sha256))
         found = {"name": pulled.name, "path": str(pulled.path), "sha256": pulled.sha256}
         source = pulled.name
     if as_json:
@@ -176,7 +176,8 @@ class _Bar:
         self._bar.update(self._task, completed=completed or 0, total=total)
 
 
-async def _brought(settings: Settings, source: str, name: str | None, sha256: str | None) -> Pulled:
+async def bring(settings: Settings, source: str, name: str | None, sha256: str | None) -> Pulled:
+    """Fetch a model into the folder of this home, under a progress bar. Raises a Problem."""
     with _Bar() as bar:
 
         def progress(phase: Phase, completed: int, total: int | None) -> None:

@@ -4,6 +4,7 @@ import { $ } from "./draw.js";
 import { lookAtLibrary, readLibrary } from "./library.js";
 import { look } from "./models.js";
 import { openDocument } from "./panel.js";
+import { readPlan } from "./plan.js";
 import { changed, state } from "./state.js";
 import { listSessions, newTalk, openTalk } from "./talks.js";
 
@@ -20,7 +21,10 @@ export function go() {
     readLibrary();
     if (rest) openDocument(decodeURIComponent(rest));
   }
-  if (state.view === "models") state.panel = null;
+  if (state.view === "models") {
+    state.panel = null;
+    if (state.plan.said === null) readPlan();
+  }
   changed();
 }
 

@@ -8,13 +8,17 @@ import { go, start } from "./going.js";
 import { drawLibrary } from "./library_view.js";
 import { drawModels } from "./models_view.js";
 import { drawPanel } from "./panel_view.js";
+import { drawPlan } from "./plan_view.js";
 import { drawnBy, state, words } from "./state.js";
 
 function render(state, words) {
   drawFrame(state, words);
   if (state.view === "ask") drawAsk(state, words);
   if (state.view === "library") drawLibrary(state, words);
-  if (state.view === "models") drawModels(state, words);
+  if (state.view === "models") {
+    drawModels(state, words);
+    drawPlan(state, words);
+  }
   drawPanel(state, words);
   drawWords(state, words); // last: what was made from a template has words too
 }

@@ -7,6 +7,7 @@ import { go, start } from "./going.js";
 import { addFolder, label, readDocuments, searchInside } from "./library.js";
 import { isTrying, stopTrying, tryOut } from "./models.js";
 import { closeDocument } from "./panel.js";
+import { readPlan } from "./plan.js";
 import { choose } from "./scope.js";
 import { keepKey } from "./server.js";
 import { changed, state } from "./state.js";
@@ -131,6 +132,12 @@ $("try-form").addEventListener("submit", (event) => {
 $("try-model").addEventListener("change", ({ target }) => {
   state.model = target.value;
   changed();
+});
+$("plan-form").addEventListener("submit", (event) => event.preventDefault());
+$("plan-form").addEventListener("change", ({ target }) => {
+  if (!target.reportValidity()) return;
+  const profile = $("plan-profile").value;
+  readPlan({ profile, gib: target.id === "plan-vram" ? target.value : "" });
 });
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -1,0 +1,331 @@
+"""`dunoe fit`: what fits the card, with which context, before anything is loaded or even fetched."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.text import Text as Line
+
+from dunoe import machine
+from dunoe.cli.terminal import (
+    AsJson,
+    ConfigFile,
+    console,
+    one_line,
+    print_json,
+    print_table,
+    said,
+    say,
+    settings_from,
+)
+from dunoe.engines import build
+from dunoe.engines.llama_server import CONTEXT
+from dunoe.engines.ollama import OllamaEngine
+from dunoe.errors import BadRequest, NotFound, Text
+from dunoe.portfolio.catalogue import Catalogue, mode_of
+from dunoe.portfolio.entries import known
+from dunoe.portfolio.memory import OUR_CARD, budgets
+from dunoe.portfolio.plan import (
+    Candidate,
+    Place,
+    Placed,
+    Plan,
+    candidates,
+    load_for,
+    plan,
+    told,
+)
+from dunoe.portfolio.profiles import KvType, Profile, profile, profiles
+from dunoe.settings import Settings, Size
+from dunoe.weights.header import Header
+from dunoe.weights.remote import read_remote
+from dunoe.weights.remote_ollama import shown_header
+from dunoe.weights.shelf import Shelf
+from dunoe.weights.sources import is_source
+from dunoe.weights.web import Wire
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+TYPES: tuple[str, ...] = get_args(KvType)
+PLACES: dict[Place, Text] = {
+    "stays": Text("상주", "stays"),
+    "turns": Text("교대", "takes turns"),
+    "ram": Text("RAM", "RAM"),
+    "nowhere": Text("못 올림", "does not fit"),
+}
+_COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
+_BAR = 64  # columns
+
+
+@app.command()
+def fit(  # noqa: PLR0913 - one parameter an option: this is how typer reads a command line
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE|MODEL",
+            help="GGUF 파일, hf:소유자/저장소/파일.gguf, 설정이나 프로필의 모델 · a file, a source, a model",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="P", help="프로필 이름이나 파일 · a profile, or its file"
+        ),
+    ] = None,
+    vram: Annotated[
+        str | None,
+        typer.Option(metavar="16GiB", help="카드의 메모리; 0은 없음 · of the card; 0: none"),
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=16, max=2**24, help="토큰, 슬롯마다 · tokens of a slot")
+    ] = None,
+    parallel: Annotated[int | None, typer.Option(min=1, max=4096, help="슬롯 수 · slots")] = None,
+    kv: Annotated[
+        str | None,
+        typer.Option(metavar="f16", help=f"KV 캐시 형식 · type of it: {' '.join(TYPES)}"),
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """카드에 무엇이 어떤 context로 들어가는지 미리 셉니다 · what fits the card, before loading"""
+    settings = settings_from(config)
+    if kv is not None and kv not in TYPES:
+        raise BadRequest(
+            Text(f"KV 형식이 아닙니다: '{kv[:40]}'", f"no type of a cache: '{kv[:40]}'"),
+            Text(
+                f"--kv는 다음 중 하나입니다: {' '.join(TYPES)}",
+                f"--kv is one of: {' '.join(TYPES)}",
+            ),
+        )
+    wanted = profile(name) if name is not None else None
+    found = asyncio.run(_candidates(settings, models or [])) + (
+        candidates(wanted) if wanted else []
+    )
+    if not found:
+        raise _nothing_asked()
+    found = [_as_asked(one, context, parallel, kv) for one in found]
+    card = size_of_card(settings, vram)
+    if vram is None and wanted is not None:
+        card = card or wanted.vram or 0  # to ask on a laptop what a card would hold
+    planned = plan(found, card)
+    if as_json:
+        print_json(
+            told(planned)
+            | {"corrections": [said(one) for one in wanted.corrections] if wanted else []}
+        )
+    else:
+        show(planned, wanted)
+
+
+def show(planned: Plan, wanted: Profile | None = None) -> None:
+    """The plan for a person: a table, the card as a bar, who shares it with whom, and what to know."""
+    if wanted is not None:
+        say(Text(f"{wanted.name} · {wanted.title.ko}", f"{wanted.name} · {wanted.title.en}"))
+    columns = [
+        Text("모델", "model"), Text("역할", "role"), Text("자리", "place"), Text("context", "context"),
+        Text("무게", "weights"), Text("KV", "KV"), Text("계산", "compute"), Text("카드", "card"), Text("RAM", "RAM"),
+        Text("혼자일 때", "alone"),
+    ]  # fmt: skip
+    print_table(columns, [_row(seat) for seat in planned.seats])
+    if planned.room:
+        _bar(planned)
+        _pairs(planned)
+    for line in _remarks(planned):
+        say(line)
+    for correction in wanted.corrections if wanted else ():
+        say(Text(f"· {correction.ko}", f"· {correction.en}"))
+
+
+def _row(seat: Placed) -> list[str]:
+    takes = seat.takes
+    return [
+        seat.candidate.name,
+        " ".join(seat.candidate.roles) or "-",
+        said(PLACES[seat.place]),
+        f"{seat.context:,}" + ("" if seat.context == seat.wanted else f" (≠ {seat.wanted:,})"),
+        _gib(takes.weights.total),
+        _gib(takes.kv.total + takes.state.total),
+        _gib(takes.compute.total + takes.output.total),
+        _gib(takes.card) if takes.card else "-",
+        _gib(takes.host) if takes.host else "-",
+        f"{seat.alone:,}" if seat.alone else "-",
+    ]
+
+
+def _bar(planned: Plan) -> None:
+    """The card from left to right: who stays, the largest of those who take turns, what is free, the reserve."""
+    line, legend = Line(), list[tuple[str, str, int]]()
+    staying = [seat for seat in planned.seats if seat.place == "stays"]
+    parts = [(seat.candidate.name, seat.takes.card, "█") for seat in staying]
+    if planned.turns:
+        parts.append((said(Text("교대 자리", "turns")), planned.turns, "▒"))
+    for (part, size, block), colour in zip(parts, _COLOURS * len(parts), strict=False):
+        line.append(block * max(1, round(size / planned.vram * _BAR)), style=colour)
+        legend.append((part, colour, size))
+    held = planned.vram - planned.room
+    line.append("·" * max(0, _BAR - len(line.plain) - round(held / planned.vram * _BAR)))
+    line.append("░" * round(held / planned.vram * _BAR), style="dim")
+    out = console()
+    out.print(Line("[") + line + Line(f"] {_gib(planned.vram)}"))
+    for part, colour, size in legend:
+        out.print(
+            Line("  ■ ", style=colour) + Line(f"{one_line(part)} {_gib(size)}"), soft_wrap=True
+        )
+    free = Text(f"빈 자리 {_gib(planned.free)}", f"free {_gib(planned.free)}")
+    kept = Text(f"화면과 드라이버 몫 {_gib(held)}", f"the desktop's and the driver's {_gib(held)}")
+    say(Text(f"  · {free.ko}, ░ {kept.ko}", f"  · {free.en}, ░ {kept.en}"))
+
+
+def _pairs(planned: Plan) -> None:
+    if not planned.together:
+        return
+    say(Text("둘이 함께 있을 때의 가장 긴 context:", "the longest context of two side by side:"))
+    for pair in planned.together:
+        reach = f"{pair.context:,}" if pair.context else said(Text("함께 못 있음", "not together"))
+        print_line = f"  {pair.first} + {pair.second}: {reach}"
+        say(Text(print_line, print_line))
+
+
+def _remarks(planned: Plan) -> list[Text]:
+    """What a person would want to be told of this plan."""
+    found = []
+    for seat in planned.seats:
+        name, limit = seat.candidate.name, seat.candidate.limit
+        if limit is not None and seat.wanted > limit:
+            found.append(
+                Text(
+                    f"· {name}: context는 {limit:,}토큰까지입니다 ({seat.wanted:,}을 원했음)",
+                    f"· {name}: its context ends at {limit:,} tokens ({seat.wanted:,} were wanted)",
+                )
+            )
+        elif seat.place == "nowhere":
+            found.append(
+                Text(
+                    f"· {name}: 이 카드에 혼자서도 들어가지 않습니다 (필요 {_gib(seat.takes.card)})",
+                    f"· {name}: does not fit this card, not even alone (needs {_gib(seat.takes.card)})",
+                )
+            )
+        elif seat.context < seat.wanted:
+            found.append(
+                Text(
+                    f"· {name}: 카드가 작아 context를 {seat.context:,}로 줄였습니다",
+                    f"· {name}: the card leaves it a context of {seat.context:,}",
+                )
+            )
+    turns = [seat.candidate.name for seat in planned.seats if seat.place == "turns"]
+    if turns:
+        names = ", ".join(turns)
+        found.append(
+            Text(
+                f"· 함께 있을 수 없어 하나씩 교대합니다: {names}",
+                f"· cannot be there together and take turns: {names}",
+            )
+        )
+    return found
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
+def _as_asked(
+    one: Candidate, context: int | None, parallel: int | None, kv: str | None
+) -> Candidate:
+    load = one.load
+    if context is not None:
+        is_whole_batch = load.outputs is not None  # of a model that embeds
+        load = replace(load, context=context)
+        load = replace(load, ubatch=context, outputs=context) if is_whole_batch else load
+    return replace(
+        one, load=replace(load, parallel=parallel or load.parallel, kv_type=kv or load.kv_type)
+    )
+
+
+def size_of_card(settings: Settings, asked: str | None) -> int:
+    """Bytes: what was asked for, else the settings' or this machine's card; 0 where there is none."""
+    if asked is not None:
+        try:
+            return TypeAdapter(Size).validate_python(asked)
+        except ValidationError as exc:
+            raise BadRequest(
+                Text(f"크기가 아닙니다: '{asked[:40]}'", f"not a size: '{asked[:40]}'"),
+                Text("--vram 16GiB처럼 쓰세요.", "write it as in --vram 16GiB."),
+            ) from exc
+    here = machine.look()
+    return budgets(settings, here)[OUR_CARD] if settings.card.vram is not None or here.cards else 0
+
+
+async def _candidates(settings: Settings, names: Sequence[str]) -> list[Candidate]:
+    catalogue = Catalogue(settings, Shelf(settings.models_folder), "")
+    return [await _candidate(settings, catalogue, name) for name in names]
+
+
+async def _candidate(settings: Settings, catalogue: Catalogue, name: str) -> Candidate:
+    """A file, a model of the settings or the folder, one of the portfolio, or one somewhere else."""
+    is_file = await asyncio.to_thread(Path(name).is_file)
+    if not is_file and catalogue.has(name):
+        model = catalogue.find(name)
+        header = await _header_of(settings, catalogue, name)
+        mode = model.settings.mode
+        context = model.settings.context or CONTEXT[mode]
+        load = load_for(mode, context, model.settings.parallel or 1, model.settings.kv_type)
+        return Candidate(name, header, load)
+    if not is_file and not is_source(name) and (entry := known(name)) is not None:
+        load = load_for(entry.mode, min(entry.context, CONTEXT[entry.mode]))
+        return Candidate(entry.title, entry.header(), load)
+    if not is_file and not is_source(name):
+        raise _unknown(name, catalogue)
+    header = await read_remote(name, wire=Wire(settings.hub.url, settings.hub.token))
+    mode = mode_of(header)
+    return Candidate(Path(name).name, header, load_for(mode, CONTEXT[mode]))
+
+
+async def _header_of(settings: Settings, catalogue: Catalogue, name: str) -> Header:
+    model = catalogue.find(name)
+    if model.settings.file is not None:
+        return await read_remote(str(model.settings.file))
+    engines = build.engines(settings)
+    try:
+        engine = engines[model.engine]
+        if not isinstance(engine, OllamaEngine):
+            raise BadRequest(
+                Text(
+                    f"'{name}'은(는) 엔진 '{model.engine}'이 돌립니다. 그 메모리는 여기서 셀 수 없습니다",
+                    f"'{name}' is run by engine '{model.engine}', whose memory cannot be reckoned here",
+                ),
+                Text(
+                    "GGUF 파일이나 hf: 주소로 물으세요.", "ask with its GGUF file or an hf: source."
+                ),
+            )
+        return shown_header(await engine.show(model, verbose=True), name)
+    finally:
+        for one in engines.values():
+            await one.aclose()
+
+
+def _unknown(name: str, catalogue: Catalogue) -> NotFound:
+    names = ", ".join(
+        [model.name for model in catalogue.models()] + [one.name for one in profiles()]
+    )
+    return NotFound(
+        Text(f"'{name}' 파일도 모델도 없습니다", f"there is neither a file nor a model '{name}'"),
+        Text(
+            f"여기 있는 모델, hf:소유자/저장소/파일.gguf, 또는 --profile 이름으로 물으세요. 있는 이름: {names}",
+            f"ask for a model that is here, an hf:owner/repo/file.gguf, or a --profile. Known: {names}",
+        ),
+    )
+
+
+def _nothing_asked() -> BadRequest:
+    names = ", ".join(one.name for one in profiles())
+    return BadRequest(
+        Text("무엇을 셀지 알 수 없습니다", "there is nothing to reckon"),
+        Text(
+            f"파일이나 모델을 적거나 --profile로 고르세요: {names}",
+            f"name files or models, or choose a --profile: {names}",
+        ),
+    )

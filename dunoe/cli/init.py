@@ -1,0 +1,198 @@
+"""`dunoe init`: looks at the machine, proposes models that fit it, brings them, and writes the first settings."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.filesize import decimal
+
+from dunoe import machine
+from dunoe.cli.fit import show, size_of_card
+from dunoe.cli.pull import bring
+from dunoe.cli.terminal import AsJson, Yes, confirm, print_json, said, say, settings_from
+from dunoe.errors import BadRequest, Misconfigured, Problem, Text
+from dunoe.portfolio.plan import told
+from dunoe.portfolio.profiles import profile
+from dunoe.portfolio.proposal import Proposal, Wanted, fitting, propose, settings_text
+from dunoe.settings import Settings
+from dunoe.settings_check import load
+from dunoe.weights.shelf import Shelf
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def init(
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="P", help="프로필 이름이나 파일 · a profile, or its file"
+        ),
+    ] = None,
+    vram: Annotated[
+        str | None,
+        typer.Option(metavar="16GiB", help="카드의 메모리; 0은 없음 · of the card; 0: none"),
+    ] = None,
+    download: Annotated[
+        bool | None,
+        typer.Option(
+            "--download/--no-download", help="모델을 받을지 (기본: 물어봄) · bring the models"
+        ),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    config: Annotated[
+        Path, typer.Option("--config", "-c", metavar="FILE", help="쓸 설정 파일 · file to write")
+    ] = Path("dunoe.toml"),
+) -> None:
+    """이 컴퓨터에 맞는 모델과 설정을 제안하고 씁니다 · propose models that fit, write the settings"""
+    if config.exists() or config.is_symlink():
+        raise _exists(config)
+    settings = settings_from(None)
+    here = machine.look()
+    card = size_of_card(settings, vram)
+    proposal = propose(here, profile(name) if name is not None else fitting(card), card)
+    if not as_json:
+        _introduce(settings, proposal)
+    shelf = Shelf(settings.models_folder)
+    missing = [one for one in proposal.models if one.name not in _files(shelf)]
+    failed = (
+        _download(settings, missing) if _may(missing, settings, download, yes or as_json) else {}
+    )
+    _write(config, settings_text(proposal, _files(shelf)))
+    if as_json:
+        print_json({"written": str(config)} | _json(proposal, _files(shelf), failed))
+    else:
+        _farewell(config, [one for one in proposal.models if one.name not in _files(shelf)])
+    if failed:
+        raise typer.Exit(1)
+
+
+def _introduce(settings: Settings, proposal: Proposal) -> None:
+    here = proposal.machine
+    none = said(Text("카드 없음", "no card"))
+    cards = ", ".join(f"{one.name} {one.vram_bytes / 2**30:.1f} GiB" for one in here.cards) or none
+    ram, free = here.ram_bytes / 2**30, decimal(_disk_free(settings))
+    say(
+        Text(
+            f"이 컴퓨터: {cards} · RAM {ram:.1f} GiB · 디스크 여유 {free}",
+            f"this machine: {cards} · RAM {ram:.1f} GiB · {free} free on disk",
+        )
+    )
+    show(proposal.plan, proposal.profile)
+
+
+def _may(missing: list[Wanted], settings: Settings, download: bool | None, yes: bool) -> bool:
+    """Whether to fetch them now: as it was asked for, else as the person answers."""
+    if download is False or not missing:
+        return False
+    size, free = sum(one.entry.size_bytes for one in missing), _disk_free(settings)
+    for one in missing:
+        say(Text(*[f"  {one.entry.source} ({decimal(one.entry.size_bytes)})"] * 2))
+    if size > free:
+        say(
+            Text(
+                f"받을 것이 {decimal(size)}인데 디스크 여유는 {decimal(free)}뿐이라 받지 않습니다.",
+                f"{decimal(size)} to fetch and only {decimal(free)} free on disk: nothing is fetched.",
+            )
+        )
+        return False
+    question = Text(f"지금 받을까요? ({decimal(size)})", f"fetch them now? ({decimal(size)})")
+    return download or confirm(question, yes=yes)
+
+
+def _download(settings: Settings, missing: list[Wanted]) -> dict[str, Problem]:
+    """Bring them one after another; one that cannot be had does not keep the others away."""
+    failed: dict[str, Problem] = {}
+    for one in missing:
+        say(Text(*[one.entry.source] * 2))
+        try:
+            asyncio.run(bring(settings, one.entry.source, None, one.entry.sha256))
+        except Problem as problem:
+            failed[one.name] = problem
+            say(
+                Text(
+                    f"  받지 못했습니다: {problem.message.ko} {problem.hint.ko}",
+                    f"  not fetched: {problem.message.en} {problem.hint.en}",
+                )
+            )
+    return failed
+
+
+def _write(config: Path, text: str) -> None:
+    """Write the settings and read them back as the server will."""
+    try:
+        with config.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as exc:
+        raise _exists(config) from exc
+    except OSError as exc:
+        raise Misconfigured(
+            Text(
+                f"'{config}'에 쓸 수 없습니다: {exc.strerror}",
+                f"cannot write '{config}': {exc.strerror}",
+            ),
+            Text("--config로 쓸 수 있는 곳을 고르세요.", "choose another place with --config."),
+        ) from exc
+    load(config)
+
+
+def _farewell(config: Path, missing: list[Wanted]) -> None:
+    say(Text(f"'{config}'을(를) 썼습니다.", f"wrote '{config}'."))
+    if missing:
+        say(
+            Text(
+                "아직 없는 모델은 그 안에 주석으로 있습니다. 받은 뒤 #을 지우세요.",
+                "Models that are not here yet stand in it as comments; fetch them and take the # away.",
+            )
+        )
+    say(Text(f"다음: dunoe serve --config {config}", f"next: dunoe serve --config {config}"))
+
+
+def _json(
+    proposal: Proposal, files: dict[str, Path], failed: dict[str, Problem]
+) -> dict[str, Any]:  # Any: JSON
+    here = proposal.machine
+    return {
+        "machine": {
+            "ram": here.ram_bytes,
+            "cards": [{"name": one.name, "vram": one.vram_bytes} for one in here.cards],
+        },
+        "profile": proposal.profile.name,
+        "plan": told(proposal.plan),
+        "models": [
+            {
+                "name": one.name,
+                "source": one.entry.source,
+                "size": one.entry.size_bytes,
+                "roles": one.roles,
+                "file": str(files[one.name]) if one.name in files else None,
+                "problem": said(failed[one.name].message) if one.name in failed else None,
+            }
+            for one in proposal.models
+        ],
+    }
+
+
+def _files(shelf: Shelf) -> dict[str, Path]:
+    return {one.name: one.path for one in shelf.models()}
+
+
+def _disk_free(settings: Settings) -> int:
+    """Of the disk where models will lie; its folder may not be there yet."""
+    folder = settings.models_folder
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _exists(config: Path) -> BadRequest:
+    return BadRequest(
+        Text(f"'{config}'이(가) 이미 있습니다", f"'{config}' is there already"),
+        Text(
+            "지우거나 옮긴 뒤 다시 하거나, --config로 다른 이름에 쓰세요.",
+            "move it away, or write to another name with --config.",
+        ),
+    )

@@ -1,0 +1,229 @@
+"""Who sits on the card together, at which context, and who takes turns: reckoned before anything is loaded.
+
+A seat that stays is never loaded twice; seats that take turns share what the others leave, one at a time. Of
+all ways to divide them, the one is taken that loads the fewest bytes for a question.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import combinations
+from typing import Any, Literal
+
+from dunoe.portfolio.entries import Mode, Seating
+from dunoe.portfolio.profiles import Profile
+from dunoe.weights.footprint import PAD, Footprint, Load, footprint
+from dunoe.weights.header import Header
+
+RESERVE = 512 * 2**20  # bytes of a card that are the desktop's and the driver's
+SHORTEST = 1024  # tokens; with less a chat is no use
+# How often a question needs the role: loads that taking turns would cost.
+_NEEDED: dict[Seating, float] = {
+    "router": 1.0, "embedding": 1.0, "reranking": 1.0, "search": 0.5, "brain": 0.3, "coder": 0.2,
+}  # fmt: skip
+_NEEDED_ELSE = 0.5
+
+Place = Literal["stays", "turns", "ram", "nowhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that wants a place. limit: tokens it was trained on, None where nobody tells."""
+
+    name: str
+    header: Header
+    load: Load
+    roles: tuple[Seating, ...] = ()
+    is_for_ram: bool = False
+
+    @property
+    def limit(self) -> int | None:
+        """Tokens that it can really have."""
+        return self.header.context_length
+
+    def at(self, context: int) -> Footprint:
+        """What it takes with this context."""
+        return footprint(self.header, replace(self.load, context=context))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a model comes to sit.
+
+    context: tokens of one slot, `wanted` unless the model or the card is too small for that.
+    alone: the longest context it could have on an otherwise empty card; 0 where it does not fit at all.
+    """
+
+    candidate: Candidate
+    place: Place
+    wanted: int
+    context: int
+    alone: int
+    takes: Footprint
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """The longest context that each of two models can have beside the other; 0: they do not share the card."""
+
+    first: str
+    second: str
+    context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A division of the card. room: bytes that models may take of `vram`; needs: bytes at the worst moment."""
+
+    vram: int
+    room: int
+    seats: tuple[Placed, ...]
+    together: tuple[Together, ...]
+
+    @property
+    def stays(self) -> int:
+        """Bytes that are always taken."""
+        return sum(seat.takes.card for seat in self.seats if seat.place == "stays")
+
+    @property
+    def turns(self) -> int:
+        """Bytes of the largest one that takes turns."""
+        return max((seat.takes.card for seat in self.seats if seat.place == "turns"), default=0)
+
+    @property
+    def free(self) -> int:
+        """Bytes that nobody takes at the worst moment."""
+        return self.room - self.stays - self.turns
+
+
+def plan(candidates: Sequence[Candidate], vram: int) -> Plan:
+    """Divide a card of `vram` bytes; 0: there is none, and everything is in RAM."""
+    room = max(0, vram - RESERVE)
+    seats = [_alone(one, room) for one in candidates]
+    on_card = [at for at, seat in enumerate(seats) if seat.place == "turns"]
+    staying = _staying([seats[at] for at in on_card], room)
+    for number, at in enumerate(on_card):
+        if number in staying:
+            seats[at] = replace(seats[at], place="stays")
+    pairs = combinations([seats[at] for at in on_card], 2)
+    return Plan(
+        vram, room, tuple(seats), tuple(_together(one, other, room) for one, other in pairs)
+    )
+
+
+def candidates(profile: Profile) -> list[Candidate]:
+    """The models of a profile, each as its seat wants it."""
+    return [
+        Candidate(
+            name=seat.entry.title,
+            header=seat.entry.header(),
+            load=load_for(seat.entry.mode, seat.context, seat.parallel, seat.kv_type),
+            roles=seat.roles,
+            is_for_ram=seat.where == "ram",
+        )
+        for seat in profile.seats
+    ]
+
+
+def load_for(mode: Mode, context: int, parallel: int = 1, kv_type: str = "f16") -> Load:
+    """How a model of this mode is loaded, whole on the card: a text to embed must fit one batch."""
+    if mode == "chat":
+        return Load(context, parallel, kv_type, gpu_layers=-1)
+    return Load(context, parallel, kv_type, gpu_layers=-1, ubatch=context, outputs=context)
+
+
+def longest(candidate: Candidate, room: int, at_most: int) -> int:
+    """Tokens of context, a multiple of the cache's pad, with which it takes no more than `room`; 0: none."""
+    low, high = 0, max(1, at_most // PAD)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if candidate.at(middle * PAD).card <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return min(low * PAD, at_most)
+
+
+def _alone(one: Candidate, room: int) -> Placed:
+    """The model with the card to itself: what of its wish can be had."""
+    wanted = one.load.context
+    context = min(wanted, one.limit or wanted)
+    if one.is_for_ram or not room:
+        in_ram = replace(one, load=replace(one.load, gpu_layers=0))
+        return Placed(in_ram, "ram", wanted, context, 0, in_ram.at(context))
+    alone = longest(one, room, one.limit or max(wanted, 2**17))
+    enough = min(SHORTEST, context)
+    if alone < enough:
+        return Placed(one, "nowhere", wanted, context, alone, one.at(context))
+    context = min(context, alone)
+    return Placed(one, "turns", wanted, context, alone, one.at(context))
+
+
+def _staying(seats: list[Placed], room: int) -> frozenset[int]:
+    """Which of them stay. With one left over, that one stays too: it has nobody to take turns with."""
+    best, cost = frozenset[int](), float("inf")
+    for count in range(len(seats) + 1):
+        for chosen in combinations(range(len(seats)), count):
+            others = [seat for at, seat in enumerate(seats) if at not in chosen]
+            taken = sum(seats[at].takes.card for at in chosen)
+            if taken + max((seat.takes.card for seat in others), default=0) > room:
+                continue
+            loaded = sum(_loads(seat) for seat in others) if len(others) > 1 else 0.0
+            if loaded < cost or (loaded == cost and len(chosen) > len(best)):
+                best, cost = frozenset(chosen), loaded
+    return best
+
+
+def _loads(seat: Placed) -> float:
+    """Bytes that are loaded for a question when it does not stay."""
+    often = sum(_NEEDED[role] for role in seat.candidate.roles) or _NEEDED_ELSE
+    return often * seat.takes.weights.card
+
+
+def _together(one: Placed, other: Placed, room: int) -> Together:
+    """Both contexts grow alike, each no longer than its model's own."""
+
+    def takes(context: int) -> int:
+        return sum(
+            seat.candidate.at(min(context, seat.candidate.limit or context)).card
+            for seat in (one, other)
+        )
+
+    low, high = 0, max(seat.alone for seat in (one, other)) // PAD
+    while low < high:
+        middle = (low + high + 1) // 2
+        if takes(middle * PAD) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return Together(one.candidate.name, other.candidate.name, low * PAD)
+
+
+def told(found: Plan) -> dict[str, Any]:  # Any: JSON
+    """The plan as JSON, sizes in bytes."""
+    return {
+        "vram": found.vram,
+        "reserve": found.vram - found.room,
+        "stays": found.stays,
+        "turns": found.turns,
+        "free": found.free,
+        "seats": [_seat(seat) for seat in found.seats],
+        "together": [asdict(pair) for pair in found.together],
+    }
+
+
+def _seat(seat: Placed) -> dict[str, Any]:  # Any: JSON
+    takes = seat.takes
+    return {
+        "name": seat.candidate.name,
+        "roles": seat.candidate.roles,
+        "place": seat.place,
+        "context": seat.context,
+        "wanted": seat.wanted,
+        "limit": seat.candidate.limit,
+        "alone": seat.alone,
+        "parallel": seat.candidate.load.parallel,
+        "kv_type": seat.candidate.load.kv_type,
+        "bytes": {part.name: asdict(getattr(takes, part.name)) for part in fields(takes)},
+        "card": takes.card,
+        "ram": takes.host,
+    }

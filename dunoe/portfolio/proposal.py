@@ -1,0 +1,115 @@
+"""A first `dunoe.toml` for a machine: the models of a profile with the contexts that the card gives them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from dunoe.machine import Machine
+from dunoe.portfolio.entries import Entry
+from dunoe.portfolio.plan import Placed, Plan, candidates, plan
+from dunoe.portfolio.profiles import Profile, profiles
+
+NEARLY = 0.9  # of the card that a profile is for: drivers keep some of it, and say less than is on the box
+CHATTING = ("brain", "search", "coder", "router")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One model of a profile, and where it comes to sit."""
+
+    entry: Entry
+    placed: Placed
+    roles: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called here once it is pulled."""
+        return self.entry.file.removesuffix(".gguf")
+
+
+def fitting(vram: int) -> Profile:
+    """The profile that we would propose for a card of that many bytes; 0: there is none."""
+    offered = [one for one in profiles() if one.is_offered]
+    without = next(one for one in offered if not one.vram)
+    small_enough = [one for one in offered if one.vram and one.vram * NEARLY <= vram]
+    return max(small_enough, key=lambda one: one.vram or 0, default=without)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a machine is offered. models: those that fit, in the order of their seats."""
+
+    machine: Machine
+    profile: Profile
+    plan: Plan
+    models: tuple[Wanted, ...]
+
+
+def propose(machine: Machine, profile: Profile, vram: int) -> Proposal:
+    """The profile, laid out on a card of that many bytes."""
+    planned = plan(candidates(profile), vram)
+    seats = zip(profile.seats, planned.seats, strict=True)
+    models = [
+        Wanted(seat.entry, placed, seat.roles)
+        for seat, placed in seats
+        if placed.place != "nowhere"
+    ]
+    return Proposal(machine, profile, planned, tuple(models))
+
+
+def settings_text(proposal: Proposal, files: Mapping[str, Path]) -> str:
+    """The text of the settings. files: where the models that are here lie, by `Wanted.name`.
+
+    What is not here yet stands there as a comment, with the command that brings it.
+    """
+    profile, machine, models = proposal.profile, proposal.machine, proposal.models
+    cards = ", ".join(f"{card.name} {card.vram_bytes / 2**30:.1f} GiB" for card in machine.cards)
+    lines = [
+        f"# 두뇌 설정, `dunoe init`이 만듦 · made by `dunoe init`: {profile.name}, {profile.title.ko}",
+        f"# 컴퓨터 · machine: {cards or '카드 없음 (no card)'}, RAM {machine.ram_bytes / 2**30:.1f} GiB",
+        "# 모든 설정의 설명 · every setting is explained in: dunoe.example.toml",
+    ]
+    for model in models:
+        lines += ["", *_table(model, files.get(model.name))]
+    lines += _roles(models, files)
+    return "\n".join(lines) + "\n"
+
+
+def _table(model: Wanted, file: Path | None) -> list[str]:
+    load = model.placed.candidate.load
+    table = [
+        f"[models.{_quoted(model.name)}]",
+        f"file = {_quoted(str(file) if file else model.entry.file)}",
+        f"context = {model.placed.context}",
+        *([f"parallel = {load.parallel}"] if load.parallel > 1 else []),
+        *([f"kv_type = {_quoted(load.kv_type)}"] if load.kv_type != "f16" else []),
+        *(["gpu_layers = 0"] if model.placed.place == "ram" else []),
+        *([f"mode = {_quoted(model.entry.mode)}"] if model.entry.mode != "chat" else []),
+    ]
+    told = f"# {model.entry.title}, {model.entry.quantisation}, {model.entry.licence}: {', '.join(model.roles)}"
+    if file is not None:
+        return [told, *table]
+    pull = f"# 아직 없음 · not here yet: dunoe models pull {model.entry.source}"
+    return [told, pull, *(f"#{line}" for line in table)]
+
+
+def _roles(models: Sequence[Wanted], files: Mapping[str, Path]) -> list[str]:
+    by_role = {role: model for model in models for role in model.roles}
+    chatting = [_said(role, by_role[role], role, files) for role in CHATTING if role in by_role]
+    reading = [
+        _said(role, by_role[role], role, files)
+        for role in ("embedding", "reranking")
+        if role in by_role
+    ]
+    return ["", "[roles]", *chatting, "", "[library]", *reading]
+
+
+def _said(key: str, model: Wanted, role: str, files: Mapping[str, Path]) -> str:
+    line = f"{key} = {_quoted(model.name)}"
+    return line if model.name in files else f"#{line}"
+
+
+def _quoted(text: str) -> str:
+    return orjson.dumps(text).decode()

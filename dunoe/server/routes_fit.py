@@ -1,0 +1,55 @@
+"""What would fit the card: a profile laid out, before anything is fetched or loaded."""
+
+from typing import Annotated
+
+import anyio
+from pydantic import Field
+
+from dunoe.engines.request import Json
+from dunoe.portfolio.memory import OUR_CARD
+from dunoe.portfolio.plan import candidates, plan, told
+from dunoe.portfolio.profiles import profile, profiles
+from dunoe.portfolio.proposal import fitting
+from dunoe.server.body import Body
+from dunoe.server.endpoint import Asked, Route
+from dunoe.settings import Size
+
+
+class FitQuery(Body):
+    """GET /api/fit. profile: the one that is proposed for this machine unless another is named."""
+
+    profile: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")] = None
+    vram: Size | None = None
+
+
+async def fit(asked: Asked) -> None:
+    """GET /api/fit: who sits on the card together, at which context; sizes in bytes, texts in both languages."""
+    body: FitQuery = asked.body
+    await asked.wire.json(await anyio.to_thread.run_sync(_laid_out, asked, body))
+
+
+def _laid_out(asked: Asked, body: FitQuery) -> Json:
+    brain = asked.brain
+    has_card = bool(brain.machine.cards) or brain.settings.card.vram is not None
+    card = body.vram
+    if card is None:
+        card = brain.budgets[OUR_CARD] if has_card else 0
+    chosen = fitting(card) if body.profile is None else profile(body.profile)
+    if body.vram is None and not has_card:
+        card = chosen.vram or 0  # to see on a laptop what a card would hold
+    return {
+        "profiles": [
+            {"name": one.name, "title": one.title._asdict(), "vram": one.vram or 0}
+            for one in profiles()
+        ],
+        "profile": chosen.name,
+        "about": chosen.about._asdict(),
+        "corrections": [one._asdict() for one in chosen.corrections],
+        "is_here": has_card and body.vram is None,
+        **told(plan(candidates(chosen), card)),
+    }
+
+
+ROUTES = [
+    Route("GET", "/api/fit", fit, "openai", "infer", "카드 계획 · what fits", query=FitQuery),
+]

@@ -1,0 +1,136 @@
+"""`dunoe fit` and `dunoe init`: what fits, told before anything is loaded, and the first settings of a machine."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dunoe.portfolio.entries import entry
+from dunoe.settings_check import load
+from tests.cli.conftest import Said
+
+GIB = 2**30
+
+
+def test_the_plan_of_february_on_16_gib_says_what_is_wrong_with_it(
+    typed: Callable[..., Said],
+) -> None:
+    said = typed("fit", "--profile", "plan-2026-02", "--vram", "16GiB").out
+
+    assert "4,096 (≠ 16,384)" in said  # EEVE's context
+    assert "교대" in said and "상주" in said
+    assert "DeepSeek-R1-Distill-Qwen-14B + Qwen2.5-Coder-14B-Instruct: 함께 못 있음" in said
+    assert "] 16.00 GiB" in said  # the bar
+    assert "시스템 프롬프트를 받지 않습니다" in said
+
+
+def test_a_program_reads_the_same_as_json(typed: Callable[..., Said]) -> None:
+    told = json.loads(typed("fit", "--profile", "plan-2026-02", "--vram", "16GiB", "--json").out)
+
+    assert (
+        told["stays"] + told["turns"] + told["free"] + told["reserve"] == told["vram"] == 16 * GIB
+    )
+    places = {seat["name"]: seat["place"] for seat in told["seats"]}
+    assert places["DeepSeek-R1-Distill-Qwen-14B"] == "turns"
+    assert len(told["corrections"]) >= 4
+
+
+def test_files_of_ones_own_with_what_one_wishes(
+    typed: Callable[..., Said], tiny_chat: Path, tiny_embedding: Path
+) -> None:
+    asked = ["fit", tiny_chat, tiny_embedding, "--vram", "1GiB", "--json"]
+
+    plain = json.loads(typed(*asked).out)
+    wider = json.loads(typed(*asked, "--context", "512", "--parallel", "4", "--kv", "q8_0").out)
+
+    chat, vectors = wider["seats"]
+    assert (chat["context"], chat["parallel"], chat["kv_type"]) == (512, 4, "q8_0")
+    assert plain["seats"][0]["context"] == 8192
+    assert vectors["bytes"]["kv"] == {"card": 0, "host": 0}  # it keeps nothing between two texts
+    kv, wide = (one["seats"][0]["bytes"]["kv"]["card"] for one in (plain, wider))
+    assert kv * 34 * 512 * 4 == wide * 64 * 8192
+
+
+def test_a_name_of_the_portfolio_needs_no_file(typed: Callable[..., Said]) -> None:
+    told = json.loads(typed("fit", "eeve-10.8b", "--vram", "0", "--json").out)
+
+    assert told["seats"][0]["limit"] == 4096
+    assert told["seats"][0]["place"] == "ram" and told["seats"][0]["card"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "무엇을"),
+        (["nobody"], "nobody"),
+        (["--profile", "nobody"], "nobody"),
+        (["eeve-10.8b", "--vram", "many"], "many"),
+        (["eeve-10.8b", "--kv", "f17"], "f17"),
+        (["eeve-10.8b", "--context", "0"], "context"),
+    ],
+)
+def test_what_cannot_be_reckoned_is_told_in_two_lines(
+    typed: Callable[..., Said], words: list[str], said: str
+) -> None:
+    got = typed("fit", *words)
+
+    error = got.err.splitlines()
+    assert got.code != 0
+    assert len(error) == 2 and said in error[0]
+
+
+def test_init_writes_settings_that_the_server_takes(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    """A model that is here already is put to work; one that is not stands there as a comment."""
+    brain = entry("qwen3.5-9b").file
+    (home / "models").mkdir(parents=True)
+    shutil.copy(tiny_chat, home / "models" / brain)
+
+    got = typed("init", "--vram", "16GiB", "--no-download")
+
+    assert got.code == 0, got.err
+    text = (tmp_path / "dunoe.toml").read_text("utf-8")
+    assert "dunoe models pull hf:" in text
+    settings = load(tmp_path / "dunoe.toml", environ={"DUNOE_HOME": str(home)})
+    name = brain.removesuffix(".gguf")
+    assert settings.roles == {"brain": name, "search": name}
+    assert settings.models[name].context == 32_768
+    assert "korean-2026-11" in got.out and "dunoe serve" in got.out
+
+
+def test_init_overwrites_nothing(typed: Callable[..., Said], tmp_path: Path) -> None:
+    (tmp_path / "dunoe.toml").write_text("# mine\n", "utf-8")
+
+    got = typed("init", "--vram", "0", "--no-download")
+
+    assert got.code == 1 and "dunoe.toml" in got.err
+    assert (tmp_path / "dunoe.toml").read_text("utf-8") == "# mine\n"
+
+
+def test_init_without_a_card_proposes_what_a_processor_bears(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    got = typed("init", "--vram", "0", "--no-download", "--json", "--config", "small.toml")
+
+    told = json.loads(got.out)
+    assert told["profile"] == "cpu"
+    assert {seat["place"] for seat in told["plan"]["seats"]} == {"ram"}
+    assert (tmp_path / "small.toml").is_file() and told["written"] == "small.toml"
+
+
+def test_init_asks_before_it_fetches_and_fails_without_loss(
+    typed: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is there to ask; and a hub that is not there costs nothing but the download."""
+    asked = typed("init", "--vram", "8GiB")
+    assert asked.code == 1 and "--yes" in asked.err
+
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    failed = typed("init", "--vram", "8GiB", "--download")
+
+    assert failed.code == 1
+    assert "받지 못했습니다" in failed.out
+    assert (tmp_path / "dunoe.toml").is_file()

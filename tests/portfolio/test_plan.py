@@ -1,0 +1,98 @@
+"""Who shares the card: what the owner's plan hoped for, what is so, and how the seats are divided."""
+
+from dataclasses import replace
+
+import pytest
+
+from dunoe.portfolio.entries import Seating, entry
+from dunoe.portfolio.plan import RESERVE, Candidate, Plan, candidates, load_for, plan, told
+from dunoe.portfolio.profiles import profile, profiles
+
+GIB = 2**30
+BRAIN = "r1-14b"
+ROUTER = "llama-3.2-3b"
+
+
+def seat(model: str, context: int, role: Seating | None = None, **more: object) -> Candidate:
+    one = entry(model)
+    load = replace(load_for(one.mode, context), **more)  # type: ignore[arg-type]  # fields of a Load
+    return Candidate(one.title, one.header(), load, (role,) if role else ())
+
+
+def places(planned: Plan) -> list[str]:
+    return [one.place for one in planned.seats]
+
+
+def test_router_and_14b_at_16k_do_not_share_16_gb_but_at_8k_they_do() -> None:
+    (pair,) = plan([seat(BRAIN, 16_384), seat(ROUTER, 2_048)], 16 * GIB).together
+
+    assert 4_096 <= pair.context < 16_384
+
+
+def test_two_14bs_never_share_16_gb() -> None:
+    planned = plan([seat(BRAIN, 8_192), seat("qwen2.5-coder-14b", 8_192)], 16 * GIB)
+
+    assert planned.together[0].context == 0
+    assert places(planned) == ["turns", "turns"]
+
+
+def test_the_small_one_that_every_question_needs_stays_beside_those_who_take_turns() -> None:
+    planned = plan(
+        [
+            seat(BRAIN, 8_192, "brain"),
+            seat("qwen2.5-coder-14b", 8_192, "coder"),
+            seat(ROUTER, 2_048, "router"),
+        ],
+        16 * GIB,
+    )
+
+    assert places(planned) == ["turns", "turns", "stays"]
+    assert planned.stays + planned.turns + planned.free == planned.room == 16 * GIB - RESERVE
+    assert planned.free >= 0
+
+
+def test_a_context_is_never_longer_than_the_model_was_trained_on() -> None:
+    (eeve,) = plan([seat("eeve-10.8b", 16_384)], 16 * GIB).seats
+
+    assert (eeve.wanted, eeve.context) == (16_384, 4_096)
+
+
+def test_what_a_card_cannot_hold_is_shortened_and_what_it_cannot_hold_at_all_is_said() -> None:
+    short, nowhere = (plan([seat(BRAIN, 131_072)], size * GIB).seats[0] for size in (12, 6))
+
+    assert 1_024 <= short.context == short.alone < 131_072
+    assert short.takes.card <= 12 * GIB - RESERVE
+    longer = short.candidate.at(short.context + 256)
+    assert longer.card > 12 * GIB - RESERVE, "the longest that fits, and no shorter"
+    assert nowhere.place == "nowhere"
+
+
+def test_without_a_card_everything_is_in_ram() -> None:
+    planned = plan([seat(BRAIN, 8_192), seat(ROUTER, 2_048)], 0)
+
+    assert places(planned) == ["ram", "ram"]
+    assert all(one.takes.card == 0 < one.takes.host for one in planned.seats)
+
+
+def test_a_smaller_cache_type_gives_a_longer_context() -> None:
+    f16 = plan([seat(BRAIN, 131_072)], 16 * GIB).seats[0].context
+    q8 = plan([seat(BRAIN, 131_072, kv_type="q8_0")], 16 * GIB).seats[0].context
+
+    assert 1.7 < q8 / f16 < 1.95  # 34 bytes for 32 numbers instead of 64, less what else grows
+
+
+@pytest.mark.parametrize("name", [one.name for one in profiles()])
+def test_every_profile_fits_the_card_it_is_for(name: str) -> None:
+    chosen = profile(name)
+    planned = plan(candidates(chosen), chosen.vram or 0)
+
+    assert "nowhere" not in places(planned)
+    assert planned.free >= 0
+    assert told(planned)["stays"] == planned.stays
+
+
+def test_the_models_proposed_for_a_card_hold_their_contexts() -> None:
+    for chosen in profiles():
+        if chosen.is_offered:
+            for one in plan(candidates(chosen), chosen.vram or 0).seats:
+                assert one.context == one.wanted, (chosen.name, one.candidate.name)

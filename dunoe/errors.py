@@ -81,7 +81,23 @@ class BadRequest(Problem):
 
 
 class TooLong(BadRequest):
-    """The prompt and its answer do not fit the model's context."""
+    """The prompt and its answer do not fit the model's context.
+
+    numbers: tokens, as far as they are known: prompt_tokens, context, max_tokens (0: not given).
+    """
+
+    def __init__(
+        self,
+        message: Text | str,
+        hint: Text | str = NOTHING,
+        *,
+        code: str = "context_length_exceeded",
+        param: str | None = None,
+        upstream: str | None = None,
+        numbers: dict[str, int] | None = None,
+    ) -> None:
+        super().__init__(message, hint, code=code, param=param, upstream=upstream)
+        self.numbers = numbers or {}
 
 
 class NotSupported(BadRequest):

@@ -184,6 +184,9 @@ class ServerSettings(_Table):
     )
     stop_s: float = Field(10, ge=0, description="running answers may finish this long after a stop")
     log_requests: bool = True
+    truncate: Literal["off", "oldest", "middle"] = Field(
+        "off", description="what is done with a prompt that is too long: refused, or cut and marked"
+    )
 
 
 class TimeoutSettings(_Table):
@@ -294,6 +297,11 @@ class Settings(Told):
     def models_folder(self) -> Path:
         """Where pulled GGUF files lie."""
         return self.home / "models"
+
+    @property
+    def vocabularies_folder(self) -> Path:
+        """Where vocabularies that were read once are kept, to be read quickly."""
+        return self.home / "vocabularies"
 
 
 def is_loopback(host: str) -> bool:

@@ -60,6 +60,12 @@ class Engine(Protocol):
     async def count(self, model: Model, ask: Counting) -> Counted:
         """Tokens, counted by the model's own tokenizer."""
 
+    async def measure(self, model: Model, ask: Generation) -> int | None:
+        """Tokens of the prompt that this request becomes, whether or not the model is loaded.
+
+        None where only answering it would tell.
+        """
+
     async def context(self, model: Model) -> int:
         """Tokens that a prompt and its answer may take together, by the engine's own word where it gives one."""
 

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 from dunoe.engines.child import Child
 from dunoe.engines.engine import Listed
 from dunoe.engines.events import Event
+from dunoe.engines.llama_reading import Readers
 from dunoe.engines.llama_server import CONTEXT, LlamaServerEngine
 from dunoe.engines.request import (
     Counted,
@@ -30,8 +32,10 @@ class LlamaEngine:
 
     name = LLAMA
 
-    def __init__(self, timeouts: TimeoutSettings) -> None:
+    def __init__(self, timeouts: TimeoutSettings, cache_folder: Path | None = None) -> None:
+        """cache_folder: where vocabularies that were read are kept; None: nowhere."""
         self._timeouts = timeouts
+        self._readers = Readers(cache_folder)
         self._children: dict[str, tuple[Child, LlamaServerEngine]] = {}
 
     async def load(self, model: Model) -> None:
@@ -81,12 +85,20 @@ class LlamaEngine:
             return await server.rerank(model, ask)
 
     async def count(self, model: Model, ask: Counting) -> Counted:
-        """Tokens, as the model's process counts them."""
+        """Tokens, without loading the model; by its process where we do not read its vocabulary."""
+        if (tokens := await self._readers.count(model, ask)) is not None:
+            return Counted(len(tokens), tokens)
         async with self._asking(model) as server:
             return await server.count(model, ask)
 
+    async def measure(self, model: Model, ask: Generation) -> int | None:
+        """Tokens of the prompt, without loading the model."""
+        return await self._readers.measure(model, ask)
+
     async def context(self, model: Model) -> int:
-        """Of one slot, as the model's process has it."""
+        """Of one slot: what the model's process will have, or has."""
+        if (reader := await self._readers.of(model)) is not None:
+            return reader.context
         async with self._asking(model) as server:
             return await server.context(model)
 

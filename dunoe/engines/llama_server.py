@@ -151,13 +151,26 @@ class LlamaServerEngine(OpenAIEngine):
             chat: Json = {"messages": ask.messages}
             if ask.tools:
                 chat["tools"] = ask.tools
-            prompt = await self.upstream.json("POST", "/apply-template", chat)
-            try:
-                text = prompt["prompt"]
-            except NO_SENSE as exc:
-                raise self.garbage(prompt) from exc
-            tokens = await self._tokens(text, is_whole=True)
+            tokens = await self._tokens(await self._templated(chat), is_whole=True)
         return Counted(len(tokens), tokens)
+
+    async def measure(self, model: Model, ask: Generation) -> int | None:
+        """What the server makes of the very body that would be sent."""
+        if ask.task == "infill":
+            return None
+        if isinstance(ask.prompt, list) and ask.task == "complete":
+            return len(ask.prompt)
+        text = str(ask.prompt)
+        if ask.task == "chat":
+            text = await self._templated(written(model, ask))
+        return len(await self._tokens(text, is_whole=True))
+
+    async def _templated(self, chat: Json) -> str:
+        prompt = await self.upstream.json("POST", "/apply-template", chat)
+        try:
+            return str(prompt["prompt"])
+        except NO_SENSE as exc:
+            raise self.garbage(prompt) from exc
 
     async def _tokens(
         self, text: str, *, is_whole: bool = False, is_plain: bool = False

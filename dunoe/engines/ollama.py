@@ -172,6 +172,10 @@ class OllamaEngine:
             except (KeyError, TypeError, ValueError) as exc:
                 raise self._garbage(answer) from exc
 
+    async def measure(self, model: Model, ask: Generation) -> int | None:
+        """None: it counts by reading, which is the work itself; it refuses what is too long."""
+        return None
+
     async def context(self, model: Model) -> int:
         """What we load it with."""
         return int(ollama_wire.launch(model)["num_ctx"])

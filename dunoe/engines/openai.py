@@ -157,6 +157,18 @@ class OpenAIEngine:
             upstream=self.name,
         ) from refused
 
+    async def measure(self, model: Model, ask: Generation) -> int | None:
+        """Of a chat, as `/tokenize` counts it; such servers tell nothing of a prompt as it stands."""
+        if ask.task != "chat":
+            return (
+                len(ask.prompt) if isinstance(ask.prompt, list) and ask.task != "infill" else None
+            )
+        try:
+            counting = Counting(messages=ask.messages, tools=ask.tools)
+            return (await self.count(model, counting)).count
+        except NotSupported:
+            return None
+
     async def context(self, model: Model) -> int:
         """The setting's, else what vLLM and others tell in their list of models, else a cautious guess."""
         if model.settings.context is not None:

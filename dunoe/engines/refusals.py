@@ -129,8 +129,8 @@ def _refused_request(engine: str, status: int, said: Json, message: str) -> Prob
                 "글을 줄이거나 모델의 context를 늘리세요.",
                 "send less text, or raise the model's context.",
             ),
-            code="context_length_exceeded",
             upstream=engine,
+            numbers=_numbers(said),
         )
     kinds = {404: NotFound, 405: NotSupported, 501: NotSupported}
     return kinds.get(status, BadRequest)(
@@ -172,6 +172,12 @@ def _with_counts(error: Json, message: str) -> str:
     if None in counts or all(str(count) in message for count in counts):
         return message
     return f"{message} (n_prompt_tokens: {counts[0]}, n_ctx: {counts[1]})"
+
+
+def _numbers(said: Json) -> dict[str, int]:
+    error = _error(said)
+    told = {"prompt_tokens": error.get("n_prompt_tokens"), "context": error.get("n_ctx")}
+    return {name: count for name, count in told.items() if isinstance(count, int)}
 
 
 def _code(said: Json) -> str | None:

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
+from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Json
 from dunoe.errors import Language, Problem
 from dunoe.server.answer import Answer
@@ -23,6 +23,7 @@ class MessagesReply:
         self.id = _name("msg")
         self.finished = Finished("stop")
         self.usage = Usage(0, 0)
+        self.dropped: Json = {}
         self.blocks = 0
         self.calls: dict[int, int] = {}  # number of the call -> its block
         self._open = ""  # the kind of block that has no end yet
@@ -48,6 +49,8 @@ class MessagesReply:
                 self.finished = event
             case Usage():
                 self.usage = event
+            case Extra(fields) if "dropped" in fields:
+                self.dropped = {"dropped": fields["dropped"]}
         return b""
 
     def _spoken(self, kind: str, text: str) -> bytes:
@@ -96,7 +99,7 @@ class MessagesReply:
         )
         reason, stop = _reason(self.finished, has_calls=bool(self.calls))
         delta = {"stop_reason": reason, "stop_sequence": stop}
-        counts = _event("message_delta", delta=delta, usage=_usage(self.usage))
+        counts = _event("message_delta", delta=delta, usage=_usage(self.usage), **self.dropped)
         return opened + self._stop() + counts + _event("message_stop")
 
     def broken(self, problem: Problem, language: Language) -> bytes:

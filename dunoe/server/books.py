@@ -1,5 +1,6 @@
 """The books: metrics, one log line a request, and tokens by key; never any content."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,8 @@ from prometheus_client.registry import Collector
 from dunoe.residency.tenant import Resident
 from dunoe.server.call import Call
 from dunoe.store.usage import UsageBook
+
+log = logging.getLogger("dunoe.server")
 
 _TTFT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _GAP_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -74,6 +77,12 @@ class Meters:
         )
         self.tokens = Counter(
             "dunoe_tokens", "tokens read and written", ["direction", *by], registry=self.registry
+        )
+        self.drift = Counter(
+            "dunoe_prompt_drift",
+            "answers whose prompt the engine counted otherwise than we did",
+            ["model"],
+            registry=self.registry,
         )
         self.registry.register(Residents(view))
 
@@ -158,6 +167,11 @@ class Books:
             row.tokens_out.inc(call.tokens_out)
             key = call.key.id if call.key is not None else None
             self.usage.add(key, model, call.tokens_in, call.tokens_out)
+        if call.drift:
+            self.meters.drift.labels(model).inc()
+            log.warning(
+                "request %s: %s read %+d tokens more than we counted", call.id, model, call.drift
+            )
         if self.log_requests:
             _write(_line(call, model, total_s))
 
@@ -189,6 +203,8 @@ def _line(call: Call, model: str, total_s: float) -> str:
         "tokens_in": call.tokens_in,
         "tokens_out": call.tokens_out,
     }
+    if call.drift:
+        line["drift"] = call.drift
     if call.problem:
         line["problem"] = call.problem
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode()

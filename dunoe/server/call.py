@@ -22,7 +22,8 @@ class Left(Exception):
 class Call:
     """What is known of one request.
 
-    label: the route, for the metrics. Times are seconds of the monotonic clock; None: not reached.
+    label: the route, for the metrics. counted_tokens: of all prompts, by us, before they queued.
+    Times are seconds of the monotonic clock; None: not reached.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Call:
     last: float | None = None
     pieces: int = 0
     prompt_tokens: int = 0
+    counted_tokens: int | None = None
     usage: Usage | None = None
     problem: str = ""
 
@@ -112,6 +114,13 @@ class Call:
     def tokens_in(self) -> int:
         """Tokens read, by the engine's count."""
         return self.usage.prompt_tokens if self.usage is not None else self.prompt_tokens
+
+    @property
+    def drift(self) -> int:
+        """Tokens that the engine read more than we had counted; 0 where either number is not known."""
+        if self.usage is None or self.counted_tokens is None:
+            return 0
+        return self.usage.prompt_tokens - self.counted_tokens
 
     def timing(self, *, is_whole: bool) -> bytes:
         """The `Server-Timing` header, in milliseconds: what is known when it goes; a stream has no total yet."""

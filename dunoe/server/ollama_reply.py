@@ -38,7 +38,7 @@ class _Reply(ABC):
         self.first_ns = 0
         self.reason = "stop"
         self.usage: Usage | None = None
-        self.context: Json = {}  # the tokens that the next turn goes on from, where the engine tells them
+        self.told: Json = {}  # further fields of the line that is done
         self.calls = Answer()  # gathers the calls alone
         self._head = b'{"model":' + oneline(model) + b',"created_at":"'
         self._second, self._stamp = -1, b""
@@ -66,13 +66,13 @@ class _Reply(ABC):
             elif isinstance(event, Usage):
                 self.usage = event
             elif isinstance(event, Extra):
-                self.context |= _context(event.fields)
+                self.told |= _told(event.fields)
         return b"".join(lines)
 
     def end(self) -> bytes:
         """The line that is done."""
         first_ns = self.first_ns or self.clock()
-        fields = self._shown(Choice()) | self.context
+        fields = self._shown(Choice()) | self.told
         return oneline(self._done(fields, self.reason, self.usage, first_ns)) + b"\n"
 
     def broken(self, problem: Problem, language: Language) -> bytes:
@@ -82,7 +82,7 @@ class _Reply(ABC):
     def whole(self, answer: Answer) -> Json:
         """Everything in one object."""
         choice = answer.choice(0)
-        fields = self._shown(choice) | _context(answer.extra)
+        fields = self._shown(choice) | _told(answer.extra)
         if choice.logprobs is not None:
             fields["logprobs"] = [_logprob(entry) for entry in choice.logprobs]
         return self._done(fields, choice.finish, answer.usage, None)
@@ -193,8 +193,9 @@ def embeddings_body(embedded: Embedded) -> Json:
     return {"embedding": embedded.vectors[0] if embedded.vectors else []}
 
 
-def _context(extra: Json) -> Json:
-    return {"context": extra["context"]} if "context" in extra else {}
+def _told(extra: Json) -> Json:
+    """What an Ollama tells beside its answer (the tokens that the next turn goes on from), and what we left out."""
+    return {name: extra[name] for name in ("context", "dropped") if name in extra}
 
 
 def _counts(usage: Usage, born_ns: int, first_ns: int | None, now_ns: int) -> dict[str, int]:

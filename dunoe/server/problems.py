@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from dunoe.engines.request import Json
-from dunoe.errors import Language, Problem, RetryLater, TooSlow, WrongMethod
+from dunoe.errors import Language, Problem, RetryLater, TooLong, TooSlow, WrongMethod
 
 Dialect = Literal["openai", "ollama", "anthropic", "ask"]
 
@@ -23,19 +23,22 @@ _ANTHROPIC = {
 def body(problem: Problem, dialect: Dialect, language: Language) -> Json:
     """The error body that this dialect's clients read."""
     message, hint = problem.message.in_(language), problem.hint.in_(language)
+    numbers = problem.numbers if isinstance(problem, TooLong) else {}
     if dialect == "ollama":
-        return {"error": f"{message}\n{hint}" if hint else message}
+        return {"error": f"{message}\n{hint}" if hint else message, **numbers}
     if dialect == "ask":
-        return _ask(problem, message, hint)
+        return _ask(problem, message, hint) | ({"numbers": numbers} if numbers else {})
     if dialect == "anthropic":
         kind = _ANTHROPIC.get(problem.status, "api_error")
-        return {"type": "error", "error": {"type": kind, "message": f"{message}\n{hint}".strip()}}
+        said = {"type": kind, "message": f"{message}\n{hint}".strip(), **numbers}
+        return {"type": "error", "error": said}
     error: Json = {
         "message": message,
         "type": problem.kind,
         "code": problem.code,
         "param": problem.param,
         "hint": hint,
+        **numbers,
     }
     if problem.upstream is not None:
         error["upstream"] = problem.upstream

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Literal
 from uuid import uuid4
 
-from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
+from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Json
 from dunoe.errors import Language, Problem
 from dunoe.server.answer import Answer
@@ -47,6 +47,8 @@ class ResponsesReply:
                 self.finished = event
             case Usage():
                 self.usage = event
+            case Extra(fields) if "dropped" in fields:
+                self.response["dropped"] = fields["dropped"]
         return b""
 
     def _spoken(
@@ -160,7 +162,7 @@ def _response(body: ResponsesBody, model: str) -> Json:
         "tools": [_tool(tool) for tool in body.tools or []],
         "top_logprobs": body.top_logprobs,
         "top_p": body.top_p,
-        "truncation": "disabled",
+        "truncation": body.truncation or "disabled",
         "usage": None,
     }
 

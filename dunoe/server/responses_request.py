@@ -16,7 +16,7 @@ from dunoe.server.responses_input import Item, canonical
 _TAKEN = frozenset(
     {"background", "context_management", "conversation", "max_tool_calls", "moderation", "prompt"}
     | {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}
-    | {"service_tier", "stream_options", "truncation", "user"}
+    | {"service_tier", "stream_options", "user"}
 )  # of OpenAI's own service; nothing of ours answers to them
 _EFFORTS: dict[str, bool | str] = {
     "none": False,
@@ -77,6 +77,7 @@ class ResponsesBody(Body):
     tools: list[Tool] | None = None
     tool_choice: Literal["none", "auto", "required"] | _ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    truncation: Literal["auto", "disabled"] | None = None
     text: _TextConfig | None = None
     reasoning: _Reasoning | None = None
     include: list[str] | None = None

@@ -3,7 +3,7 @@
 from dunoe.server.anthropic_reply import MessagesReply, count_body
 from dunoe.server.anthropic_request import CountBody, MessagesBody, decode_count, decode_messages
 from dunoe.server.endpoint import Asked, Route
-from dunoe.server.speaking import choose, slot, speak
+from dunoe.server.speaking import choose, count, speak
 
 
 async def messages(asked: Asked) -> None:
@@ -17,8 +17,7 @@ async def count_tokens(asked: Asked) -> None:
     """POST /v1/messages/count_tokens."""
     body: CountBody = asked.body
     model = await choose(asked, body.model)
-    async with slot(asked, model) as engine:
-        found = await engine.count(model, decode_count(body))
+    found = await count(asked, model, decode_count(body))
     await asked.wire.json(count_body(found.count))
 
 

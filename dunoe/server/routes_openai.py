@@ -22,7 +22,7 @@ from dunoe.server.openai_vectors import (
 from dunoe.server.responses_reply import ResponsesReply
 from dunoe.server.responses_request import ResponsesBody
 from dunoe.server.responses_request import decode as decode_response
-from dunoe.server.speaking import choose, counted, slot, speak
+from dunoe.server.speaking import choose, count, counted, slot, speak
 
 
 class TokenizeBody(Body):
@@ -55,7 +55,8 @@ async def respond(asked: Asked) -> None:
     body: ResponsesBody = asked.body
     model = await choose(asked, body.model, "chat")
     ask = decode_response(body)
-    await speak(asked, model, [ask], ResponsesReply(body, body.model or model.name))
+    wished = {"auto": "oldest", "disabled": "off"}.get(body.truncation or "", "")
+    await speak(asked, model, [ask], ResponsesReply(body, body.model or model.name), wished)
 
 
 async def embed(asked: Asked) -> None:
@@ -90,8 +91,7 @@ async def tokenize(asked: Asked) -> None:
         )
     model = await choose(asked, body.model)
     counting = Counting(body.content, asked.raw.get("messages") or [], body.tools or [])
-    async with slot(asked, model) as engine:
-        found = await engine.count(model, counting)
+    found = await count(asked, model, counting)
     await asked.wire.json({"count": found.count, "tokens": found.tokens})
 
 

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import anyio
 
 from dunoe.engines.engine import Engine
-from dunoe.engines.events import Called, Event, Finished, Said, Thought, Usage
-from dunoe.engines.request import Generation
+from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
+from dunoe.engines.request import Counted, Counting, Generation, Json
 from dunoe.errors import NotFound, NotSupported, Text, Unavailable
 from dunoe.portfolio.catalogue import Mode
 from dunoe.portfolio.model import Model
 from dunoe.server.answer import Answer
 from dunoe.server.call import Left
+from dunoe.server.context import fitted
 from dunoe.server.endpoint import Asked
 from dunoe.server.reply import Reply, Streamed
 
@@ -70,29 +71,46 @@ async def slot(asked: Asked, model: Model) -> AsyncIterator[Engine]:
         yield lease.engine
 
 
+async def count(asked: Asked, model: Model, wanted: Counting) -> Counted:
+    """Tokens of a text or a chat; the model is loaded only where nobody else can count them."""
+    if model.is_embedded:
+        with suppress(Unavailable):  # of a vocabulary that we do not read
+            return await asked.brain.engines[model.engine].count(model, wanted)
+    async with slot(asked, model) as engine:
+        return await engine.count(model, wanted)
+
+
 def counted(asked: Asked, prompt_tokens: int) -> None:
     """Note what a request without an answer text has read."""
     asked.call.usage = Usage(prompt_tokens, 0)
 
 
-async def speak(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
+async def speak(
+    asked: Asked, model: Model, asks: list[Generation], reply: Reply, truncation: str = ""
+) -> None:
     """Answer with what the model writes, streamed or whole.
 
     asks: more than one for a request of several prompts; their choices are numbered on.
+    truncation: what this dialect's body says of prompts that are too long; "" where it says nothing.
     """
+    asks, dropped = await fitted(asked, model, asks, truncation)
     if asks[0].stream:
-        await _stream(asked, model, asks, reply)
+        await _stream(asked, model, asks, reply, dropped)
         return
     answer, heard = Answer(), ear(asked, model)
     async with slot(asked, model) as engine, aclosing(_in_turn(engine, model, asks)) as batches:
         async for batch in batches:
             heard(batch)
             answer.add(batch)
-    await asked.wire.json(reply.whole(answer))
+    await asked.wire.json(reply.whole(answer) | ({"dropped": dropped} if dropped else {}))
 
 
-async def _stream(asked: Asked, model: Model, asks: list[Generation], reply: Reply) -> None:
+async def _stream(
+    asked: Asked, model: Model, asks: list[Generation], reply: Reply, dropped: list[Json]
+) -> None:
     begin = reply.start()  # before any piece: some dialects number their events
+    if dropped:
+        begin += reply.pieces([Extra({"dropped": dropped})])
     keep_alive(asked, reply, begin)
     heard = ear(asked, model)
     async with slot(asked, model) as engine, aclosing(_in_turn(engine, model, asks)) as batches:

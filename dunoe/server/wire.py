@@ -21,6 +21,7 @@ _STREAM = [
 class Wire:
     """The answering half of one HTTP exchange.
 
+    marks: headers that go out with the answer's own.
     broken: what ends this stream if it breaks off; None while it is none. is_stuck: a write waits for the client.
     """
 
@@ -29,6 +30,7 @@ class Wire:
         self.call = call
         self.has_begun = False
         self.has_ended = False
+        self.marks: list[tuple[bytes, bytes]] = []
         self.broken: Broken | None = None
         self.is_stuck = False
         self.last_write = time.perf_counter()
@@ -80,6 +82,7 @@ class Wire:
         headers = [
             (b"content-type", media_type.encode()),
             (b"x-request-id", self.call.id.encode()),
+            *self.marks,
             *more,
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})

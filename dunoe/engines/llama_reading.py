@@ -1,0 +1,169 @@
+"""What a GGUF model reads of a request, without the model: its template, its vocabulary, its context.
+
+Reading a vocabulary takes a moment and some memory, so the last few are kept. See docs/design/context.md.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from dunoe.engines.llama_server import CONTEXT, written
+from dunoe.engines.request import Counting, Generation, Json
+from dunoe.errors import Problem
+from dunoe.portfolio.model import Model
+from dunoe.weights.footprint import padded
+from dunoe.weights.header import Header, read_header
+from dunoe.weights.template import Template
+from dunoe.weights.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+KEPT = 4  # readers; a vocabulary of 150,000 tokens is some 100 MB
+LONG = 20_000  # letters; counting more would hold up the others, so a thread does it
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads for one model. context: tokens of one slot, as llama.cpp will make it."""
+
+    tokenizer: Tokenizer
+    template: Template
+    context: int
+
+    def tokens(self, ask: Generation, model: Model) -> list[int] | None:
+        """The prompt of a request; None for one with pictures, or with a gap to fill."""
+        if ask.task == "infill":
+            return None
+        if ask.task == "complete":
+            return ask.prompt if isinstance(ask.prompt, list) else self._whole(ask.prompt)
+        return self.chat(written(model, ask))
+
+    def chat(self, body: Json) -> list[int] | None:
+        """The prompt of a chat, in the words of a llama-server."""
+        if any(_has_picture(message) for message in body["messages"]):
+            return None
+        names = dict(body.get("chat_template_kwargs") or {})
+        thinking = names.pop("enable_thinking", None)
+        if (effort := body.get("reasoning_effort")) is not None:
+            names["reasoning_effort"] = effort
+        text = self.template.render(
+            body["messages"], tools=body.get("tools"), thinking=thinking, extra=names
+        )
+        return self._whole(text)
+
+    def text(self, text: str) -> list[int]:
+        """A text as it stands in a prompt."""
+        return self.tokenizer.encode(text, parse_special=True)
+
+    def _whole(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special=True, parse_special=True)
+
+
+class _Key(NamedTuple):
+    """One state of the files that a reader is made of."""
+
+    file: Path
+    changed_ns: int
+    template: Path | None
+    template_changed_ns: int
+    context: int
+
+
+class Readers:
+    """The readers of the models that were asked for last. cache_folder: where vocabularies are kept on disk."""
+
+    def __init__(self, cache_folder: Path | None) -> None:
+        self._cache = cache_folder
+        self._kept: OrderedDict[_Key, Reader | None] = OrderedDict()
+        self._building = asyncio.Lock()
+
+    async def measure(self, model: Model, ask: Generation) -> int | None:
+        """Tokens of a request's prompt; None where only the model itself would tell."""
+        reader = await self.of(model)
+        if reader is None:
+            return None
+        if _letters(ask) > LONG:
+            found = await asyncio.to_thread(reader.tokens, ask, model)
+        else:
+            found = reader.tokens(ask, model)
+        return None if found is None else len(found)
+
+    async def count(self, model: Model, ask: Counting) -> list[int] | None:
+        """The tokens of a text, or of a chat; None as in `measure`."""
+        reader = await self.of(model)
+        if reader is None:
+            return None
+        if ask.content is not None:
+            return await asyncio.to_thread(reader.text, ask.content)
+        return await asyncio.to_thread(
+            reader.chat, {"messages": ask.messages, "tools": ask.tools or None}
+        )
+
+    async def of(self, model: Model) -> Reader | None:
+        """The reader of this model; None where its vocabulary or template is of a kind that we do not read."""
+        key = await asyncio.to_thread(_key, model)
+        if key is None:
+            return None
+        if key not in self._kept:
+            async with self._building:
+                if key not in self._kept:
+                    self._kept[key] = await asyncio.to_thread(self._read, model, key)
+                    if len(self._kept) > KEPT:
+                        self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _read(self, model: Model, key: _Key) -> Reader | None:
+        try:
+            header, tokenizer = read_header(key.file), Tokenizer.of(key.file, self._cache)
+            return Reader(
+                tokenizer, _template(header, tokenizer, key.template), _context(model, header)
+            )
+        except Problem as problem:
+            log.warning("prompts for %s are counted by the model alone: %s", model.name, problem)
+            return None
+
+
+def _key(model: Model) -> _Key | None:
+    settings = model.settings
+    file, template = settings.file, settings.template
+    if file is None or not file.is_file():
+        return None
+    template_ns = template.stat().st_mtime_ns if template is not None and template.is_file() else 0
+    return _Key(file, file.stat().st_mtime_ns, template, template_ns, settings.context or 0)
+
+
+def _template(header: Header, tokenizer: Tokenizer, own: Path | None) -> Template:
+    """The model's own, or the one that the settings name instead."""
+    vocabulary = tokenizer.vocabulary
+    bos, eos = (_text(vocabulary.tokens, vocabulary.ids[name]) for name in ("bos", "eos"))
+    adds = vocabulary.flags
+    if own is None:
+        return Template.of(header, bos, eos, add_bos=adds["bos"], add_eos=adds["eos"])
+    source = own.read_text("utf-8")
+    return Template(source, bos, eos, add_bos=adds["bos"], add_eos=adds["eos"])
+
+
+def _text(tokens: Sequence[str], id: int | None) -> str:
+    return "" if id is None else tokens[id]
+
+
+def _context(model: Model, header: Header) -> int:
+    """What llama.cpp gives a slot: whole pads, and never more than the model was trained on."""
+    slot = padded(model.settings.context or CONTEXT[model.settings.mode])
+    return min(slot, header.context_length or slot)
+
+
+def _has_picture(message: Json) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(part.get("type") != "text" for part in content)
+
+
+def _letters(ask: Generation) -> int:
+    if ask.task == "chat":
+        return sum(len(str(message.get("content") or "")) for message in ask.messages)
+    return len(ask.prompt) if isinstance(ask.prompt, str) else 0

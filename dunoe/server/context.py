@@ -1,0 +1,132 @@
+"""Whether a request fits its model's context: told before it queues, with the numbers. See docs/design/context.md."""
+
+from dataclasses import replace
+
+from dunoe.engines.engine import Engine
+from dunoe.engines.request import Generation, Json
+from dunoe.errors import NotSupported, Text, TooLong
+from dunoe.portfolio.model import Model
+from dunoe.server.endpoint import Asked
+from dunoe.server.truncation import Cut, Policy, cut, read_policy
+
+
+async def fitted(
+    asked: Asked, model: Model, asks: list[Generation], wished: str = ""
+) -> tuple[list[Generation], list[Json]]:
+    """The requests as the model can take them, and what was taken out of each that had to be cut.
+
+    wished: a policy that the body named; the header goes before it, the setting behind.
+    Notes the prompts' tokens on the call. Raises TooLong, or BadRequest for a policy that nobody knows.
+    """
+    header = asked.call.header(b"x-dunoe-truncate").strip().lower()
+    policy = read_policy(header or wished or asked.brain.settings.server.truncate)
+    if policy is None and not model.is_embedded:
+        return asks, []  # the engine counts, and refuses what is too long
+    fitting = _Fitting(asked.brain.engines[model.engine], model, policy)
+    cuts = [await fitting.one(ask) for ask in asks]
+    if fitting.is_whole:
+        asked.call.counted_tokens = fitting.tokens
+    told = [one.told for one in cuts if one.told]
+    if told:
+        asked.wire.marks.append((b"x-dunoe-truncated", _mark(told).encode()))
+    return [one.ask for one in cuts], told
+
+
+class _Fitting:
+    """One call's requests, one after another."""
+
+    def __init__(self, engine: Engine, model: Model, policy: Policy | None) -> None:
+        self.engine, self.model, self.policy = engine, model, policy
+        self.tokens = 0
+        self.is_whole = True  # every prompt so far could be counted
+
+    async def one(self, ask: Generation) -> Cut:
+        tokens = await self.engine.measure(self.model, ask)
+        if tokens is None:
+            self.is_whole = False
+            return self._unmeasured(ask)
+        context = await self.engine.context(self.model)
+        found = await self._fit(ask, tokens, context)
+        self.tokens += found.told.get("prompt_tokens", tokens)
+        return found
+
+    async def _fit(self, ask: Generation, tokens: int, context: int) -> Cut:
+        wanted = ask.options.get("max_tokens")
+        wanted = wanted if isinstance(wanted, int) and wanted > 0 else 0
+        if tokens + max(1, wanted) <= context:
+            return Cut(ask, {})
+        if self.policy is None:
+            raise too_long(tokens, context, wanted)
+        told: Json = {"policy": "max_tokens", "context": context}
+        if tokens >= context:
+            shorter = await cut(
+                ask, self.policy, context - max(1, min(wanted, context // 4)), self._measured
+            )
+            if shorter is None:
+                raise too_long(tokens, context, wanted)
+            ask = shorter.ask
+            told |= {"policy": self.policy, **shorter.told, "cut_tokens": tokens}
+            tokens = await self._measured(ask)
+            told["cut_tokens"] -= tokens
+        told["prompt_tokens"] = tokens
+        if tokens + wanted > context:
+            told["max_tokens"] = context - tokens
+            ask = replace(ask, options={**ask.options, "max_tokens": context - tokens})
+        return Cut(ask, told)
+
+    async def _measured(self, ask: Generation) -> int:
+        found = await self.engine.measure(self.model, ask)
+        if found is None:
+            raise _uncountable(self.model)
+        return found
+
+    def _unmeasured(self, ask: Generation) -> Cut:
+        if self.policy is not None and not self.model.is_embedded:
+            raise _uncountable(self.model)
+        return Cut(ask, {})
+
+
+def too_long(prompt_tokens: int, context: int, max_tokens: int) -> TooLong:
+    """What a caller hears whose request does not fit; the words that clients look for are in it."""
+    if prompt_tokens >= context:
+        message = Text(
+            f"글이 너무 깁니다: {prompt_tokens:,}토큰인데 모델의 context는 {context:,}토큰입니다",
+            f"prompt is too long: {prompt_tokens:,} tokens; the model's maximum context length is {context:,} tokens",
+        )
+    else:
+        message = Text(
+            f"max_tokens가 너무 큽니다: 글 {prompt_tokens:,}토큰 + max_tokens {max_tokens:,} > context {context:,}",
+            f"max_tokens does not fit: {prompt_tokens:,} tokens of prompt and {max_tokens:,} of answer exceed the "
+            f"model's maximum context length of {context:,} tokens",
+        )
+    hint = Text(
+        "글이나 max_tokens를 줄이세요. 잘라도 되면 'x-dunoe-truncate: oldest'(또는 middle) 머리말을 붙이세요.",
+        "send less, or ask for less. Where it may be cut, add the header 'x-dunoe-truncate: oldest' (or middle).",
+    )
+    numbers = {"prompt_tokens": prompt_tokens, "context": context, "max_tokens": max_tokens}
+    param = "messages" if prompt_tokens >= context else "max_tokens"
+    return TooLong(message, hint, code="context_length_exceeded", param=param, numbers=numbers)
+
+
+def _uncountable(model: Model) -> NotSupported:
+    return NotSupported(
+        Text(
+            f"엔진 '{model.engine}'은(는) 토큰을 세어 주지 않아 '{model.name}'에 보낼 글을 자를 수 없습니다",
+            f"engine '{model.engine}' counts no tokens, so nothing for '{model.name}' can be cut",
+        ),
+        Text("x-dunoe-truncate 없이 보내세요.", "send it without x-dunoe-truncate."),
+        param="x-dunoe-truncate",
+    )
+
+
+def _mark(told: list[Json]) -> str:
+    """The header: the policy, and what it cost."""
+    first = told[0]
+    numbers = {
+        "messages": sum(len(one.get("messages") or one.get("texts") or ()) for one in told),
+        "tokens": sum(one.get("cut_tokens", 0) for one in told),
+        "max_tokens": first.get("max_tokens"),
+    }
+    return "; ".join(
+        [first["policy"], *(f"{name}={value}" for name, value in numbers.items() if value)]
+    )

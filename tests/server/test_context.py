@@ -1,0 +1,276 @@
+"""A prompt that does not fit is told so in numbers, in every dialect, before anything is loaded; or cut, and marked."""
+
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+
+from dunoe.engines.request import Json
+from tests import tiny
+from tests.served import Served, served
+from tests.server.dialects import Got
+from tests.server.dialects import call as call_
+
+pytestmark = pytest.mark.anyio
+
+CONTEXT = 512
+LONG = "긴 한국어 질문은 짧은 모델에 들어가지 않습니다. " * 200  # some thousands of tokens
+TOLD = [{"role": "user", "content": LONG}]
+HI = [{"role": "user", "content": "안녕"}]
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "날씨",
+        "description": "도시의 날씨",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+TALK = [
+    {"role": "system", "content": "짧게 답하세요."},
+    {"role": "user", "content": "The beginning of a long story. " * 60},
+    {"role": "assistant", "content": "And then? " * 10},
+    {"role": "user", "content": "It ended. " * 10},
+    {"role": "assistant", "content": "How? " * 10},
+    {"role": "user", "content": "그래서?"},
+]
+
+
+@pytest.fixture(scope="module")
+def quick_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Few words, so that a whole context is written quickly; Hangul costs it three tokens a letter."""
+    file = tmp_path_factory.mktemp("quick") / "quick.gguf"
+    return tiny.chat_model(file, tiny.Shape(merges=1000))
+
+
+@pytest.fixture(scope="module")
+async def house(
+    tmp_path_factory: pytest.TempPathFactory, quick_chat: Path, tiny_embedding: Path
+) -> AsyncIterator[Served]:
+    config = f"""
+language = "en"
+[models.small]
+file = "{quick_chat}"
+context = {CONTEXT}
+[models.vectors]
+file = "{tiny_embedding}"
+"""
+    async with served(tmp_path_factory.mktemp("context"), config) as house:
+        yield house
+
+
+async def call(house: Served, path: str, body: Json, truncate: str = "") -> Got:
+    headers = {"x-dunoe-truncate": truncate} if truncate else {}
+    return await call_(house, "POST", path, orjson.dumps({"model": "small"} | body), headers)
+
+
+def loads(house: Served) -> int:
+    return sum(one.loads for one in house.brain.runner.view())
+
+
+def inside(problem: Json) -> Json:
+    """Where a dialect's error keeps its numbers."""
+    error = problem["error"]
+    return error if isinstance(error, dict) else problem
+
+
+TOO_LONG: list[tuple[str, Json]] = [
+    ("/v1/chat/completions", {"messages": TOLD}),
+    ("/v1/chat/completions", {"messages": TOLD, "stream": True}),
+    ("/v1/completions", {"prompt": LONG}),
+    ("/v1/responses", {"input": LONG}),
+    ("/v1/messages", {"messages": TOLD, "max_tokens": 3}),
+    ("/api/chat", {"messages": TOLD}),
+    ("/api/chat", {"messages": TOLD, "stream": False}),
+    ("/api/generate", {"prompt": LONG, "raw": True}),
+    ("/api/generate", {"prompt": LONG}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), TOO_LONG)
+async def test_too_long_is_told_with_numbers_and_nothing_is_loaded(
+    house: Served, path: str, body: Json
+) -> None:
+    before = loads(house)
+
+    got = await call(house, path, body)
+
+    told = inside(got.json)
+    assert got.status == 400
+    assert told["prompt_tokens"] > 3 * CONTEXT and told["context"] == CONTEXT
+    said = told["message"] if "message" in told else told["error"]
+    assert f"{told['prompt_tokens']:,} tokens" in said and "maximum context length" in said
+    assert loads(house) == before
+
+
+ROOM_TAKEN: list[tuple[str, Json]] = [
+    ("/v1/chat/completions", {"messages": HI, "max_tokens": CONTEXT}),
+    ("/v1/completions", {"prompt": "안녕", "max_tokens": CONTEXT}),
+    ("/v1/responses", {"input": "안녕", "max_output_tokens": CONTEXT}),
+    ("/v1/messages", {"messages": HI, "max_tokens": CONTEXT}),
+    ("/api/chat", {"messages": HI, "options": {"num_predict": CONTEXT}}),
+    ("/api/generate", {"prompt": "안녕", "options": {"num_predict": CONTEXT}}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), ROOM_TAKEN)
+async def test_an_answer_that_cannot_fit_is_told_the_same_way(
+    house: Served, path: str, body: Json
+) -> None:
+    got = await call(house, path, body)
+
+    told = inside(got.json)
+    assert got.status == 400
+    assert told["max_tokens"] == CONTEXT == told["context"]
+    assert 0 < told["prompt_tokens"] < CONTEXT
+
+
+async def test_the_largest_answer_that_fits_is_given(house: Served) -> None:
+    refused = await call(house, "/v1/chat/completions", {"messages": HI, "max_tokens": CONTEXT})
+    room = CONTEXT - inside(refused.json)["prompt_tokens"]
+
+    fits = await call(house, "/v1/chat/completions", {"messages": HI, "max_tokens": room})
+    over = await call(house, "/v1/chat/completions", {"messages": HI, "max_tokens": room + 1})
+
+    assert (fits.status, over.status) == (200, 400)
+
+
+CUT: list[tuple[str, Json]] = [
+    ("/v1/chat/completions", {"messages": TALK, "max_tokens": 5}),
+    ("/v1/chat/completions", {"messages": TALK, "max_tokens": 5, "stream": True}),
+    ("/v1/messages", {"messages": TALK[1:], "system": "짧게", "max_tokens": 5}),
+    ("/v1/messages", {"messages": TALK[1:], "max_tokens": 5, "stream": True}),
+    ("/api/chat", {"messages": TALK, "options": {"num_predict": 5}, "stream": False}),
+    ("/api/chat", {"messages": TALK, "options": {"num_predict": 5}}),
+    ("/v1/responses", {"input": TALK, "max_output_tokens": 16}),
+    ("/v1/responses", {"input": TALK, "max_output_tokens": 16, "stream": True}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), CUT)
+@pytest.mark.parametrize("policy", ["oldest", "middle"])
+async def test_what_may_be_cut_is_cut_and_marked(
+    house: Served, path: str, body: Json, policy: str
+) -> None:
+    got = await call(house, path, body, policy)
+
+    assert got.status == 200, got.body
+    assert got.headers["x-dunoe-truncated"].startswith(f"{policy}; messages=")
+    assert b'"dropped":[{' in got.body.replace(b" ", b"")
+
+
+async def test_the_setting_and_a_header_that_says_no(tmp_path: Path, tiny_chat: Path) -> None:
+    config = f"""
+[server]
+truncate = "oldest"
+[models.small]
+file = "{tiny_chat}"
+context = {CONTEXT}
+"""
+    body = {"messages": TALK, "max_tokens": 5}
+    async with served(tmp_path, config) as house:
+        cut = await call(house, "/v1/chat/completions", body)
+        whole = await call(house, "/v1/chat/completions", body, "off")
+
+    assert cut.status == 200 and cut.json["dropped"][0]["policy"] == "oldest"
+    assert whole.status == 400
+
+
+async def test_openai_truncation_auto_drops_the_oldest(house: Served) -> None:
+    body = {"input": TALK, "max_output_tokens": 16}
+
+    auto = await call(house, "/v1/responses", body | {"truncation": "auto"})
+    disabled = await call(house, "/v1/responses", body | {"truncation": "disabled"})
+
+    assert auto.json["truncation"] == "auto" and auto.json["dropped"][0]["policy"] == "oldest"
+    assert disabled.status == 400
+
+
+async def test_an_answer_too_long_is_shortened_where_cutting_is_allowed(house: Served) -> None:
+    body = {"messages": HI, "max_tokens": 10 * CONTEXT}
+
+    got = await call(house, "/v1/chat/completions", body, "oldest")
+
+    assert got.status == 200
+    dropped, usage = got.json["dropped"][0], got.json["usage"]
+    assert dropped["max_tokens"] == CONTEXT - usage["prompt_tokens"]
+    assert got.headers["x-dunoe-truncated"] == f"max_tokens; max_tokens={dropped['max_tokens']}"
+
+
+async def test_one_long_question_cannot_be_cut_by_turns(house: Served) -> None:
+    got = await call(house, "/v1/chat/completions", {"messages": TOLD}, "oldest")
+
+    assert got.status == 400
+
+
+async def test_a_policy_nobody_knows_is_refused(house: Served) -> None:
+    got = await call(house, "/v1/chat/completions", {"messages": HI}, "newest")
+
+    assert got.status == 400 and "newest" in got.json["error"]["message"]
+
+
+COUNTED: list[tuple[str, Json]] = [
+    ("/v1/chat/completions", {"messages": HI}),
+    ("/v1/chat/completions", {"messages": [TALK[0], *TALK[3:]]}),
+    ("/v1/chat/completions", {"messages": HI, "tools": [TOOL]}),
+    ("/v1/chat/completions", {"messages": HI, "tools": [TOOL], "tool_choice": "none"}),
+    ("/v1/chat/completions", {"messages": HI, "n": 2}),
+    ("/v1/chat/completions", {"messages": HI, "response_format": {"type": "json_object"}}),
+    ("/v1/chat/completions", {"messages": HI, "reasoning_effort": "none"}),
+    (
+        "/v1/chat/completions",
+        {"messages": [*HI, {"role": "assistant", "content": "안녕하"}], "temperature": 0},
+    ),
+    ("/v1/completions", {"prompt": "옛날 옛적에 <|im_start|> 호랑이가"}),
+    ("/v1/completions", {"prompt": ["하나", "둘, 셋"]}),
+    ("/v1/completions", {"prompt": [1, 2, 3, 4]}),
+    ("/v1/messages", {"messages": HI, "max_tokens": 4, "system": "짧게"}),
+    ("/api/chat", {"messages": HI, "stream": False, "tools": [TOOL]}),
+    ("/api/generate", {"prompt": "안녕", "stream": False}),
+]
+SHORT = {"max_tokens": 4, "options": {"num_predict": 4}}
+
+
+@pytest.mark.parametrize(("path", "body"), COUNTED)
+async def test_what_we_count_is_what_the_engine_reads(
+    house: Served, path: str, body: Json, caplog: pytest.LogCaptureFixture
+) -> None:
+    meters = house.brain.books.meters
+    read = meters.registry.get_sample_value(
+        "dunoe_tokens_total", {"direction": "in", "model": "small", "role": ""}
+    )
+    with caplog.at_level(logging.WARNING, "dunoe.server"):
+        got = await call(house, path, SHORT | body)
+
+    assert got.status == 200, got.body
+    after = meters.registry.get_sample_value(
+        "dunoe_tokens_total", {"direction": "in", "model": "small", "role": ""}
+    )
+    assert (after or 0) > (read or 0)
+    assert "than we counted" not in caplog.text
+    assert meters.registry.get_sample_value("dunoe_prompt_drift_total", {"model": "small"}) is None
+
+
+async def test_tokens_are_counted_without_the_model(tmp_path: Path, quick_chat: Path) -> None:
+    """And counted the same when it is there."""
+    asked: list[tuple[str, Json]] = [
+        ("/v1/tokenize", {"content": "안녕 <|im_start|> hello"}),
+        ("/v1/tokenize", {"messages": HI, "tools": [TOOL]}),
+        ("/v1/messages/count_tokens", {"messages": HI, "system": "짧게"}),
+    ]
+    async with served(tmp_path, f'[models.small]\nfile = "{quick_chat}"\n') as house:
+        before = [(await call(house, path, body)).json for path, body in asked]
+        assert loads(house) == 0
+        engine = house.brain.engines["llama.cpp"]
+        async with house.brain.runner.lease(house.brain.catalogue.find("small")) as lease:
+            address, key = engine.address(lease.model)  # type: ignore[attr-defined]  # of the embedded one
+            headers = {"Authorization": f"Bearer {key}"}
+            async with aiohttp.ClientSession(address, headers=headers) as inside:
+                body = {"content": asked[0][1]["content"], "add_special": False}
+                async with inside.post("/tokenize", json=body | {"parse_special": True}) as told:
+                    theirs = (await told.json())["tokens"]
+
+    assert before[0] == {"count": len(theirs), "tokens": theirs}
+    assert before[1]["count"] == len(before[1]["tokens"]) > before[2]["input_tokens"] > 0

@@ -13,6 +13,7 @@ from typing import NoReturn, TypeVar
 from dunoe.weights.template_marks import Marks
 from dunoe.weights.template_values import (
     ELEMENT,
+    STRIDE,
     UNDEFINED,
     Fault,
     Function,
@@ -36,8 +37,8 @@ T = TypeVar("T")
 class Run:
     """One rendering: what it has used up, when it is, and what a probe wants to know of it."""
 
-    def __init__(self, marks: Marks | None = None) -> None:
-        self.meter = Meter()
+    def __init__(self, meter: Meter, marks: Marks | None = None) -> None:
+        self.meter = meter
         self.now = time.localtime()
         self.marks = marks
 
@@ -162,7 +163,10 @@ def _letters(change: Callable[[bytes], bytes]) -> Builtin:
 _WORDS = re.compile(rb"[^ \t\n\r\x0b\x0c]+")
 
 
-def _title(text: bytes) -> bytes:
+def _title(run: Run, args: Args) -> object:
+    text = expect(args, 0, bytes)
+    run.meter.step(len(text) // 4)  # a word is a call,
+    run.meter.make(len(text) * 40)  # and an object for a while
     return _WORDS.sub(lambda word: word[0].capitalize(), text)
 
 
@@ -501,7 +505,9 @@ def _abs(run: Run, args: Args) -> object:
 
 def _to_int(run: Run, args: Args) -> object:
     value = args[0]
-    return whole(value) if isinstance(value, float) else int(expect(args, 0, int | bool))  # type: ignore[arg-type]
+    if isinstance(value, int):
+        return int(value)
+    return whole(value) if isinstance(value, float) else UNDEFINED
 
 
 def _to_float(run: Run, args: Args) -> object:
@@ -517,7 +523,7 @@ _TEXT: dict[str, Builtin] = {
     "default": _text_default,
     "upper": _letters(bytes.upper),
     "lower": _letters(bytes.lower),
-    "title": _letters(_title),
+    "title": _title,
     "capitalize": _letters(bytes.capitalize),
     "strip": _strip(True, True),
     "lstrip": _strip(True, False),
@@ -633,6 +639,8 @@ def method(run: Run, value: object, name: str) -> Function | None:
     """A method or filter of a value, by its name."""
     if run.marks is not None:
         run.marks.use(value, name)
+    if isinstance(value, bytes):
+        run.meter.step(len(value) // STRIDE)
     methods = METHODS.get(type(value))
     if methods is None:
         raise Fault(f"a {kind(value)} has no methods")
@@ -665,17 +673,19 @@ def contains(run: Run, args: Args) -> bool:
     if isinstance(hay, bytes):
         if not isinstance(needle, bytes):
             raise Fault(f"{kind(needle)} is not in a text")
-        run.meter.step(len(hay) // 16)
+        run.meter.step(len(hay) // 256)
         return needle in hay
     if isinstance(hay, dict):
-        return key(needle) in hay
+        return key(run, needle) in hay
     if hay is UNDEFINED:
         return False
     raise Fault(f"nothing is in {kind(hay)}")
 
 
-def key(value: object) -> object:
+def key(run: Run, value: object) -> object:
     """The value, if it can be a key."""
+    if isinstance(value, bytes):
+        run.meter.step(len(value) // STRIDE)
     if isinstance(value, list | dict | tuple | Undefined):
         raise Fault(f"Object key of unhashable type: {kind(value)}")
     return value
@@ -761,7 +771,7 @@ def _namespace(run: Run, args: Args) -> object:
             for pair in arg:
                 if not isinstance(pair, tuple | list) or len(pair) != 2:
                     raise Fault("dict() wants pairs")
-                made[key(pair[0])] = pair[1]
+                made[key(run, pair[0])] = pair[1]
         else:
             raise Fault(f"dict() cannot be made of {kind(arg)}")
         run.meter.make(len(made) * ELEMENT * 2)

@@ -11,6 +11,7 @@ from dunoe.weights.template_caps import Caps, caps_of
 from dunoe.weights.template_messages import Message, parsed
 from dunoe.weights.template_program import Program
 from dunoe.weights.template_thinking import Thinking, common_start, thinking_of
+from dunoe.weights.template_values import imported
 
 
 @dataclass(frozen=True)
@@ -247,17 +248,12 @@ class Variant:
             "eos_token": self.eos,
             "enable_thinking": thinks,
         }
-        return self.text(Turn(messages, tools, None), names, adds)
+        given = _given(Turn(messages, tools, None), names, adds)
+        return self.program.trial({name: imported(value) for name, value in given.items()})
 
     def text(self, turn: Turn, names: Mapping[str, object], adds: bool) -> str:
         """What the template writes. adds: with the words that begin an answer."""
-        given: dict[str, object] = {"messages": turn.messages}
-        if turn.tools:
-            given["tools"] = turn.tools
-        given |= names
-        if adds:
-            given["add_generation_prompt"] = True
-        return self.program.run(given)
+        return self.program.run(_given(turn, names, adds))
 
     def prompt(self, turn: Turn, names: Mapping[str, object], adds: bool) -> str:
         """The whole prompt, a continued answer's beginning with it."""
@@ -300,6 +296,13 @@ class Variant:
         if start:
             return words.partition(start)[0] + start, end
         return words, None
+
+
+def _given(turn: Turn, names: Mapping[str, object], adds: bool) -> dict[str, object]:
+    """All names of one rendering; the caller's own win, but for the last."""
+    tools = {"tools": turn.tools} if turn.tools else {}
+    words = {"add_generation_prompt": True} if adds else {}
+    return {"messages": turn.messages, **tools, **names, **words}
 
 
 def _plain(content: object) -> str:

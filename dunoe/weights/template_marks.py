@@ -14,15 +14,18 @@ class Marks:
             ways.add(way)
 
     def use_all(self, value: object) -> None:
-        """The value and all that is in it were read."""
-        self.use(value)
-        if isinstance(value, dict):
-            for key, item in value.items():
-                self.use(key)
-                self.use_all(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self.use_all(item)
+        """The value and all that is in it were read. Each is visited once: values may hold one another."""
+        waiting, seen = [value], set[int]()
+        while waiting:
+            one = waiting.pop()
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            self.use(one)
+            if isinstance(one, dict):
+                waiting += [*one.keys(), *one.values()]
+            elif isinstance(one, list | tuple):
+                waiting += one
 
     def used(self, value: object) -> bool:
         """Whether it was read at all."""

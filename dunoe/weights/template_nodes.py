@@ -128,7 +128,7 @@ class ObjectOf:
 
     def value(self, scope: Scope) -> object:
         scope.run.meter.make(len(self.pairs) * ELEMENT * 2)
-        return {key(name.value(scope)): item.value(scope) for name, item in self.pairs}
+        return {key(scope.run, name.value(scope)): item.value(scope) for name, item in self.pairs}
 
 
 @dataclass(slots=True)
@@ -338,7 +338,7 @@ def _element(run: Run, owner: object, place: object) -> object:
     if place is UNDEFINED or owner is UNDEFINED:
         return UNDEFINED
     if isinstance(owner, dict):
-        found = owner.get(key(place), UNDEFINED)
+        found = owner.get(key(run, place), UNDEFINED)
         return _method_named(run, owner, place) if found is UNDEFINED else found
     if isinstance(owner, bytes | list | tuple):
         if isinstance(place, int) and not isinstance(place, bool):
@@ -346,7 +346,7 @@ def _element(run: Run, owner: object, place: object) -> object:
             if not least <= place < len(owner):
                 return UNDEFINED
             return owner[place : place + 1] if isinstance(owner, bytes) else owner[place]
-        key(place)
+        key(run, place)
         return _method_named(run, owner, place)
     if not isinstance(place, bytes):
         raise Fault(f"Cannot access property with non-string: got {kind(place)}")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 STEPS = 3_000_000  # of one rendering: statements, turns of loops, calls, elements looked at
+TRIAL_STEPS = 300_000  # of all the renderings together that find out what a template can
+STRIDE = 4096  # bytes that are passed over in a step
 ROOM = 128 * 2**20  # bytes of text and of elements that one rendering makes, all together
 ELEMENT = 64  # bytes that an element of a list or a dict takes, about
 DEPTH = 50  # macros within macros
@@ -25,14 +27,15 @@ class Fault(Exception):
 class Meter:
     """Counts what one rendering does, so that it ends."""
 
-    def __init__(self) -> None:
-        self.steps, self.room, self.depth = STEPS, ROOM, DEPTH
+    def __init__(self, steps: int = STEPS) -> None:
+        self.most = self.steps = steps
+        self.room, self.depth = ROOM, DEPTH
 
     def step(self, count: int = 1) -> None:
         """Count work, before it is done."""
         self.steps -= count
         if self.steps < 0:
-            raise Fault(f"it takes more than {STEPS:,} steps")
+            raise Fault(f"it takes more than {self.most:,} steps")
 
     def make(self, size: int) -> None:
         """Count bytes, before they are made."""
@@ -272,6 +275,9 @@ def same(left: object, right: object, meter: Meter) -> bool:
     meter.step()
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left == right
+    if isinstance(left, bytes) and isinstance(right, bytes):
+        meter.step(len(left) // STRIDE)
+        return left == right
     if type(left) is not type(right) or isinstance(left, Function):
         return left is right
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
@@ -300,6 +306,7 @@ def ordered(left: object, right: object, sign: str, meter: Meter) -> bool:
         return _signed(x == y, x < y, x > y, sign)
     if isinstance(left, bytes | int | float) and isinstance(right, bytes | int | float):
         a, b = plain(left, meter), plain(right, meter)
+        meter.step(len(a) // STRIDE)
         return _signed(a == b, a < b, a > b, sign)
     return False
 

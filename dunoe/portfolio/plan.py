@@ -5,7 +5,7 @@ all ways to divide them, the one is taken that loads the fewest bytes for a ques
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -14,7 +14,10 @@ from dunoe.portfolio.profiles import Profile
 from dunoe.weights.footprint import PAD, Footprint, Load, footprint
 from dunoe.weights.header import Header
 
-RESERVE = 512 * 2**20  # bytes of a card that are the desktop's and the driver's
+RESERVE = 2**30  # bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them
+STEPS = [
+    2**power * part for power in range(9, 19) for part in (2, 3)
+]  # 1k, 1.5k, 2k, 3k, 4k … 512k
 SHORTEST = 1024  # tokens; with less a chat is no use
 # How often a question needs the role: loads that taking turns would cost.
 _NEEDED: dict[Seating, float] = {
@@ -34,6 +37,9 @@ class Candidate:
     load: Load
     roles: tuple[Seating, ...] = ()
     is_for_ram: bool = False
+    _known: dict[int, Footprint] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def limit(self) -> int | None:
@@ -41,8 +47,10 @@ class Candidate:
         return self.header.context_length
 
     def at(self, context: int) -> Footprint:
-        """What it takes with this context."""
-        return footprint(self.header, replace(self.load, context=context))
+        """What it takes with this context; asked again and again while a plan is made, so it is remembered."""
+        if context not in self._known:
+            self._known[context] = footprint(self.header, replace(self.load, context=context))
+        return self._known[context]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """The longest context that each of two models can have beside the other; 0: they do not share the card."""
+    """The longest of `STEPS` that each of two models can have beside the other; 0: they do not share the card."""
 
     first: str
     second: str
@@ -188,14 +196,9 @@ def _together(one: Placed, other: Placed, room: int) -> Together:
             for seat in (one, other)
         )
 
-    low, high = 0, max(seat.alone for seat in (one, other)) // PAD
-    while low < high:
-        middle = (low + high + 1) // 2
-        if takes(middle * PAD) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return Together(one.candidate.name, other.candidate.name, low * PAD)
+    reach = max(seat.alone for seat in (one, other))
+    fitting = [step for step in STEPS if step <= reach and takes(step) <= room]
+    return Together(one.candidate.name, other.candidate.name, max(fitting, default=0))
 
 
 def told(found: Plan) -> dict[str, Any]:  # Any: JSON

@@ -39,7 +39,8 @@ class Layer:
 
 def layers(header: Header) -> tuple[Layer, ...]:
     """The layers that are run, first to last; raises `BadModelFile` where the file does not say how many."""
-    return tuple(_Reading(header).layer(index) for index in range(layer_count(header)))
+    reading = _Reading(header)
+    return tuple(reading.layer(index) for index in range(layer_count(header)))
 
 
 def layer_count(header: Header) -> int:

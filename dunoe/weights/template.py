@@ -13,7 +13,7 @@ from dunoe.errors import BadRequest, Text
 from dunoe.weights.header import Header
 from dunoe.weights.template_families import Turn, Variant
 from dunoe.weights.template_messages import adapted, messages_of, tools_of
-from dunoe.weights.template_values import Fault
+from dunoe.weights.template_values import Fault, Spent
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -22,7 +22,7 @@ CHATML = (
 
 
 class TemplateFailed(BadRequest):
-    """The template refuses this conversation, or it is broken or hostile."""
+    """The template refuses this conversation, or it is broken; code `template_endless`: it used up its limits."""
 
 
 class Template:
@@ -127,5 +127,5 @@ def _problem(fault: Fault) -> TemplateFailed:
             "메시지의 순서와 내용을 확인하거나, [models]의 template으로 다른 템플릿을 쓰세요.",
             "check the order and content of the messages, or set another `template` under [models].",
         ),
-        code="template_failed",
+        code="template_endless" if isinstance(fault, Spent) else "template_failed",
     )

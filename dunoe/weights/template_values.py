@@ -24,6 +24,10 @@ class Fault(Exception):
     """The template cannot go on, in words for a person who writes templates."""
 
 
+class Spent(Fault):
+    """It has used up what one rendering may use."""
+
+
 class Meter:
     """Counts what one rendering does, so that it ends."""
 
@@ -35,13 +39,13 @@ class Meter:
         """Count work, before it is done."""
         self.steps -= count
         if self.steps < 0:
-            raise Fault(f"it takes more than {self.most:,} steps")
+            raise Spent(f"it takes more than {self.most:,} steps")
 
     def make(self, size: int) -> None:
         """Count bytes, before they are made."""
         self.room -= size
         if self.room < 0:
-            raise Fault(f"it makes more than {ROOM // 2**20} MiB")
+            raise Spent(f"it makes more than {ROOM // 2**20} MiB")
 
 
 class Undefined:

@@ -24,9 +24,13 @@ def places(planned: Plan) -> list[str]:
 
 
 def test_router_and_14b_at_16k_do_not_share_16_gb_but_at_8k_they_do() -> None:
-    (pair,) = plan([seat(BRAIN, 16_384), seat(ROUTER, 2_048)], 16 * GIB).together
+    at_16k, at_8k = (
+        plan([seat(BRAIN, context), seat(ROUTER, 2_048)], 16 * GIB) for context in (16_384, 8_192)
+    )
 
-    assert 4_096 <= pair.context < 16_384
+    assert places(at_16k) == ["turns", "turns"]
+    assert places(at_8k) == ["stays", "stays"]
+    assert at_16k.together[0].context == 8_192
 
 
 def test_two_14bs_never_share_16_gb() -> None:

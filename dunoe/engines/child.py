@@ -12,12 +12,14 @@ from pathlib import Path
 
 import orjson
 
+from dunoe.engines.llama_child import LOADED
 from dunoe.engines.request import Json
 from dunoe.errors import EngineFailed, EngineTimeout, Text
 
 PROGRAM = Path(__file__).with_name("llama_child.py")
 LOG_LINES = 50
 LOG_LINE = 2000  # characters
+NEWS_LINES = 1000  # a load says some 200
 LOG_S = 1.0  # seconds that the log may outlast its child
 STOP_S = 3.0  # seconds a child may take to end by itself
 
@@ -60,6 +62,7 @@ class Child:
     """One process with one model in it.
 
     States: starting (until `start` returns), ready, stopping (in `stop`), dead (`ended` is set).
+    log: the end of what it said, without mere news. news: what it told of the load.
     """
 
     def __init__(self, model: str) -> None:
@@ -68,6 +71,8 @@ class Child:
         self.port = 0
         self.ended = asyncio.Event()
         self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self.news: deque[str] = deque(maxlen=NEWS_LINES)
+        self._told = asyncio.Event()  # the log has come to the end of the load, or to its own
         self.process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
 
@@ -120,6 +125,7 @@ class Child:
         if not line:
             await self.ended.wait()
             raise self.failed_to_load()
+        await self._told.wait()
         self.port = orjson.loads(line)["port"]
 
     async def stop(self, patience_s: float = STOP_S) -> None:
@@ -205,7 +211,22 @@ class Child:
     async def _keep_log(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         rest = b""
-        while data := await process.stderr.read(2**16):
-            *lines, rest = (rest + data).split(b"\n")
-            rest = rest[-LOG_LINE:]
-            self.log += (line.decode("utf-8", "replace").strip()[:LOG_LINE] for line in lines)
+        try:
+            while data := await process.stderr.read(2**16):
+                *lines, rest = (rest + data).split(b"\n")
+                rest = rest[-LOG_LINE:]
+                for line in lines:
+                    self._hear(line.decode("utf-8", "replace").strip()[:LOG_LINE])
+        finally:
+            self._told.set()
+
+    def _hear(self, line: str) -> None:
+        stamped = _STAMPED.match(line)
+        if line == LOADED:
+            # What went over several lines is no last cry of a process that lives.
+            self.log = deque(filter(_STAMPED.match, self.log), LOG_LINES)
+            self._told.set()
+        elif stamped is None or stamped["level"] != "I":
+            self.log.append(line)
+        elif not self._told.is_set():
+            self.news.append(line)

@@ -11,10 +11,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 PR_SET_PDEATHSIG = 1
+QUIET, TALKING = 2, 4  # warnings and errors: what explains a failure; the size of every buffer, too
+LOADED = "llama_child: loaded"  # on stderr, between what is said of the load and what comes later
 
 
 def die_with_parent() -> None:
@@ -52,7 +55,7 @@ def params(xllamacpp: Any, options: dict[str, Any]) -> Any:  # Any: a module wit
     }[options["flash_attention"]]
     p.endpoint_slots = p.endpoint_metrics = True
     p.ui = False
-    p.verbosity = 2  # warnings and errors: what explains a failure
+    p.verbosity = QUIET
     p.n_threads_http = options["parallel"] + 4  # each running answer holds one
     p.cache_ram_mib = 512
     _add_files(xllamacpp, p, options)
@@ -87,6 +90,26 @@ def _add_mode(xllamacpp: Any, p: Any, options: dict[str, Any]) -> None:  # Any: 
         p.pooling_type = getattr(xllamacpp.llama_pooling_type, name)
 
 
+def hush(xllamacpp: Any) -> Callable[[], None] | None:  # Any: as above
+    """What turns the log down to `QUIET` once all so far is written; None where that cannot be had.
+
+    Each answer says twenty lines at `TALKING`. The functions are llama.cpp's own, under their C++ names.
+    """
+    library = ctypes.CDLL(sys.modules[xllamacpp.Server.__module__].__file__)
+    try:
+        set_level = library._Z30common_log_set_verbosity_tholdi
+        the_log, flush = library._Z15common_log_mainv, library._Z16common_log_flushP10common_log
+    except AttributeError:  # another compiler's names
+        return None
+    the_log.restype, flush.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+    def turn_down() -> None:
+        set_level(QUIET)
+        flush(the_log())
+
+    return turn_down
+
+
 def main() -> None:
     """Load, say the port, and stay until the parent is gone."""
     die_with_parent()
@@ -101,10 +124,16 @@ def main() -> None:
     # Only now: loading it takes a while, and by now we cannot be orphaned. It ships no types.
     import xllamacpp  # type: ignore[import-untyped]
 
+    loading, turn_down = params(xllamacpp, options), hush(xllamacpp)
+    if turn_down is not None:
+        loading.verbosity = TALKING
     try:
-        server = xllamacpp.Server(params(xllamacpp, options))
+        server = xllamacpp.Server(loading)
     except RuntimeError:  # llama.cpp says why on stderr (its log is written late: no _exit here)
         sys.exit(1)
+    if turn_down is not None:
+        turn_down()
+    os.write(2, f"{LOADED}\n".encode())
     said.write(json.dumps({"port": urlsplit(server.listening_address).port}) + "\n")
     said.flush()
     threading.Event().wait()

@@ -1,4 +1,4 @@
-"""What models really took when they were loaded: remembered beside them, and better than any reckoning.
+"""What models really took when they were loaded: remembered, and better than any reckoning.
 
 One small JSON file. A figure is found again only for the same file (name, size, time) loaded the same way.
 """
@@ -10,32 +10,42 @@ from dataclasses import astuple, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Lock
 
 from dunoe.weights.footprint import Load, Share
 
 FILE = "measured.json"
 KEPT = 1000  # figures; the oldest go first
-_SAID = re.compile(r"(\S+) +(?:model|KV|RS|compute|output|LoRA) buffer size = +([\d.]+) MiB")
+_SAID = re.compile(
+    r"[\d.]+ I \w+: +(\S+) +(model|KV|RS|compute|output|LoRA) buffer size = +([\d.]+) MiB"
+)
 _IN_RAM = ("CPU", "BLAS", "AMX")
 
 
 def logged_share(lines: Iterable[str]) -> Share | None:
-    """Bytes by card and RAM, as a load's log has them; None where it has none (it is in the verbose log only)."""
-    share = None
+    """Bytes by card and RAM, as a load's log has them; None where it does not tell all (only a verbose one does)."""
+    share, compute = Share(), dict[str, Share]()
+    has_weights = False
     for line in lines:
-        if (said := _SAID.search(line)) is not None:
-            size = round(float(said[2]) * 2**20)
-            is_in_ram = said[1].startswith(_IN_RAM) or said[1].endswith("_Host")
-            share = (share or Share()) + (Share(host=size) if is_in_ram else Share(card=size))
-    return share
+        if (said := _SAID.fullmatch(line)) is not None:
+            where, what, size = said[1], said[2], round(float(said[3]) * 2**20)
+            is_in_ram = where.startswith(_IN_RAM) or where.endswith("_Host")
+            part = Share(host=size) if is_in_ram else Share(card=size)
+            has_weights |= what == "model"
+            if what == "compute":
+                compute[where] = part  # made anew, it takes the place of the one before
+            else:
+                share += part
+    return sum(compute.values(), share) if has_weights and compute else None
 
 
 class Measured:
-    """The figures of one folder of models."""
+    """The figures kept in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._figures = self._read()
+        self._putting = Lock()
 
     def get(self, file: Path, load: Load) -> Share | None:
         """What that file took when it was last loaded so; None when it never was."""
@@ -43,14 +53,17 @@ class Measured:
         return None if found is None else Share(*found)
 
     def put(self, file: Path, load: Load, share: Share) -> None:
-        """Remember it, at once and whole."""
-        self._figures.pop(key := _key(file, load), None)
-        self._figures[key] = (share.card, share.host)
-        self._figures = dict(list(self._figures.items())[-KEPT:])
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=self._path.parent, delete=False) as new:
-            json.dump(self._figures, new)
-        Path(new.name).replace(self._path)
+        """Remember it, at once and whole, beside what others put there meanwhile."""
+        key = _key(file, load)
+        with self._putting:
+            figures = self._read()
+            figures.pop(key, None)
+            figures[key] = (share.card, share.host)
+            self._figures = dict(list(figures.items())[-KEPT:])
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile("w", dir=self._path.parent, delete=False) as new:
+                json.dump(self._figures, new)
+            Path(new.name).replace(self._path)
 
     def _read(self) -> dict[str, tuple[int, int]]:
         """What cannot be read was never measured: the next load says it again."""

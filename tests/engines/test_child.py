@@ -12,10 +12,12 @@ import pytest
 from dunoe.engines.child import Child
 from dunoe.engines.events import Said
 from dunoe.engines.llama import LlamaEngine, options
+from dunoe.engines.llama_server import LlamaServerEngine
 from dunoe.engines.request import Generation
 from dunoe.errors import EngineFailed, EngineTimeout
 from dunoe.portfolio.model import Model
-from dunoe.settings import LLAMA, Adapter, ModelSettings, TimeoutSettings
+from dunoe.settings import LLAMA, Adapter, EngineSettings, ModelSettings, TimeoutSettings
+from dunoe.weights.measured import logged_share
 
 pytestmark = pytest.mark.anyio
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -119,6 +121,27 @@ async def test_a_crash_in_the_middle_of_an_answer_is_told_and_the_next_load_work
             assert [batch async for batch in answer]
     finally:
         await engine.aclose()
+
+
+async def test_a_load_says_what_it_takes_and_then_the_log_is_quiet(tiny_chat: Path) -> None:
+    model, child = embedded(tiny_chat), Child("tiny")
+    await child.start(options(embedded(tiny_chat)), 60)
+    told, taken = len(child.news), logged_share(child.news)
+    where = EngineSettings(
+        kind="llama", url=f"http://127.0.0.1:{child.port}", api_key=child.api_key
+    )
+    server = LlamaServerEngine("inside", where, TimeoutSettings())
+    asked = Generation("complete", prompt="가", options={"max_tokens": 3})
+    try:
+        async with aclosing(server.generate(model, asked)) as answer:
+            assert [batch async for batch in answer]
+    finally:
+        await server.aclose()
+        await child.stop()
+    assert taken is not None and taken.host > len(content_of(tiny_chat)) // 2
+    assert len(child.news) == told
+    assert not [line for line in child.log if " W " not in line]
+    assert child.reason() == "killed by SIGTERM"  # none of what it said of the load is a last cry
 
 
 async def test_a_cancelled_load_leaves_no_process(tiny_chat: Path) -> None:

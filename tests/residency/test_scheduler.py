@@ -672,3 +672,25 @@ def test_a_new_description_of_a_model_counts_once_the_old_one_is_away() -> None:
     scheduler.left(Ticket(9), 0)
     assert scheduler.asked(Ticket(10), model("m", 4), 0) == [Load(model("m", 4))]
     assert [one.load_failures for one in scheduler.view()] == [1, 1]
+
+
+def test_a_model_that_turned_out_larger_gives_back_what_it_was_counted_with() -> None:
+    scheduler = Scheduler(BUDGETS, QueueSettings())
+    scheduler.asked(Ticket(1), model("m", 4), 0)
+    scheduler.loaded("m", 0)
+    scheduler.left(Ticket(1), 0)
+    assert scheduler.asked(Ticket(2), model("m", 9), 0) == [Grant(Ticket(2))]
+    assert scheduler.asked(Ticket(3), MODELS["a"], 0) == [Load(MODELS["a"])]  # 4 and 6 of 10
+    scheduler.left(Ticket(2), 0)
+    scheduler.loaded("a", 0)
+    scheduler.left(Ticket(3), 0)
+    assert scheduler.unwanted("m", 0) == [Unload(model("m", 4))]
+    scheduler.unloaded("m", 0)
+    assert scheduler.asked(Ticket(4), MODELS["c"], 0) == [
+        Load(MODELS["c"])
+    ]  # 6 and 4: all is there
+    scheduler.loaded("c", 0)
+    scheduler.left(Ticket(4), 0)
+    assert (
+        len(scheduler.asked(Ticket(5), model("m", 9), 0)) == 2
+    )  # both must go for what it takes now

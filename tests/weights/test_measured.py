@@ -24,6 +24,16 @@ LOAD = Load(4096, 2)
 def test_a_log_says_what_is_on_the_card_and_what_in_ram() -> None:
     assert logged_share(LOG.splitlines()) == Share(int(9068.5 * MIB), 48 * MIB)
     assert logged_share(["nothing of that"]) is None
+    assert logged_share(LOG.splitlines()[:4]) is None  # the end is missing
+
+
+def test_a_buffer_that_is_made_anew_counts_once_and_a_models_own_words_do_not() -> None:
+    again = "0.00.476.400 I sched_reserve:      CUDA0 compute buffer size =   100.00 MiB"
+    name = (
+        "0.00.100.000 I llama_model_loader: - kv 3: general.name str = CPU KV buffer size = 9 MiB"
+    )
+    share = logged_share([name, *LOG.splitlines(), again])
+    assert share == Share(int(8868 * MIB), 48 * MIB)
 
 
 def test_a_figure_outlives_us(tmp_path: Path) -> None:

@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dunoe.engines.llama_server import CONTEXT, written
+from dunoe.engines.llama_server import written
 from dunoe.engines.request import Counting, Generation, Json
 from dunoe.errors import Problem
+from dunoe.portfolio.memory import CONTEXT
 from dunoe.portfolio.model import Model
 from dunoe.weights.footprint import padded
 from dunoe.weights.header import Header, read_header
-from dunoe.weights.template import Template
+from dunoe.weights.template import Template, TemplateFailed
 from dunoe.weights.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
 
 KEPT = 4  # readers; a vocabulary of 150,000 tokens is some 100 MB
 LONG = 20_000  # letters; counting more would hold up the others, so a thread does it
+MESSAGE = 500  # letters that a template's work for a message is worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,23 @@ class Reader:
         return self.chat(written(model, ask))
 
     def chat(self, body: Json) -> list[int] | None:
-        """The prompt of a chat, in the words of a llama-server."""
+        """The prompt of a chat, in the words of a llama-server; None where its template says no: llama.cpp has the last
+        word on that. Raises TemplateFailed for one that does not come to an end.
+        """
         if any(_has_picture(message) for message in body["messages"]):
             return None
         names = dict(body.get("chat_template_kwargs") or {})
         thinking = names.pop("enable_thinking", None)
         if (effort := body.get("reasoning_effort")) is not None:
             names["reasoning_effort"] = effort
-        text = self.template.render(
-            body["messages"], tools=body.get("tools"), thinking=thinking, extra=names
-        )
+        try:
+            text = self.template.render(
+                body["messages"], tools=body.get("tools"), thinking=thinking, extra=names
+            )
+        except TemplateFailed as failed:
+            if failed.code == "template_endless":
+                raise
+            return None
         return self._whole(text)
 
     def text(self, text: str) -> list[int]:
@@ -165,5 +174,5 @@ def _has_picture(message: Json) -> bool:
 
 def _letters(ask: Generation) -> int:
     if ask.task == "chat":
-        return sum(len(str(message.get("content") or "")) for message in ask.messages)
+        return sum(MESSAGE + len(str(message.get("content") or "")) for message in ask.messages)
     return len(ask.prompt) if isinstance(ask.prompt, str) else 0

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from dunoe.engines.engine import Engine
-from dunoe.engines.llama_server import CONTEXT
 from dunoe.engines.request import Counting, Embedding, Reranking
 from dunoe.errors import EngineFailed, NotFound, Text, TooLong, Unavailable
 from dunoe.portfolio.catalogue import Catalogue
 from dunoe.portfolio.embedders import Habits, habits
+from dunoe.portfolio.memory import CONTEXT
 from dunoe.portfolio.model import Model
 from dunoe.residency.runner import Runner
 from dunoe.weights.header import BadModelFile, read_header

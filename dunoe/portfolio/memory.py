@@ -6,18 +6,14 @@ from pathlib import Path
 
 from dunoe.machine import Machine
 from dunoe.settings import ModelSettings, Settings
-from dunoe.weights.footprint import Load, Share
+from dunoe.weights.footprint import CARD_OVERHEAD, Load, Share
 from dunoe.weights.footprint import footprint as reckon
 from dunoe.weights.header import BadModelFile, Header, read_model
 from dunoe.weights.measured import Measured
 from dunoe.weights.naming import parts_of
 
 OUR_CARD = "card"
-CONTEXT = {
-    "chat": 8192,
-    "embedding": 2048,
-    "rerank": 2048,
-}  # as the engine has it where nothing is said
+CONTEXT = {"chat": 8192, "embedding": 2048, "rerank": 2048}  # tokens, where the settings are silent
 BATCH, BATCH_ON_CARD = 64, 512  # tokens of a prompt that the engine reads at once
 _RAM_SHARE = 0.75  # of RAM that models may take where there is no card; the rest is the system's
 
@@ -36,6 +32,11 @@ def budgets(settings: Settings, here: Machine) -> dict[str, int]:
     return {OUR_CARD: ours, **elsewhere}
 
 
+def has_card(settings: Settings, here: Machine) -> bool:
+    """True where models are loaded onto a card: one that we see, or one whose memory the settings tell."""
+    return bool(here.cards) or settings.card.vram is not None
+
+
 def footprint(
     model: ModelSettings, *, has_card: bool = False, measured: Measured | None = None
 ) -> int:
@@ -44,20 +45,37 @@ def footprint(
     What its settings say; else what it took when it was last loaded so; else what its header promises; else,
     where that cannot be read, the size of its files.
     """
-    files = [model.file, model.projector, *(adapter.file for adapter in model.adapters)]
     if model.footprint or model.file is None:
         return model.footprint or 0
-    whole = sum(size_of(file) for file in files if file is not None)
-    try:
-        load = load_of(model, has_card=has_card)
-        share = measured.get(model.file, load) if measured is not None else None
-        if share is None:
-            taken = reckon(_headed(model.file), load)
-            share = Share(taken.card, taken.host)
-    except (BadModelFile, OSError):
-        return whole
     projector = 0 if model.projector is None else size_of(model.projector)
-    return projector + (share.card if has_card else share.total)
+    try:
+        share = measured.get(model.file, _asked(model)) if measured is not None else None
+        if share is not None:
+            return projector + _of_budget(share, model, has_card=has_card)
+        return projector + _reckoned(model, _states(model), has_card=has_card)
+    except (BadModelFile, OSError):
+        files = [model.file, *(adapter.file for adapter in model.adapters)]
+        return projector + sum(size_of(file) for file in files)
+
+
+def remember(measured: Measured, model: ModelSettings, share: Share) -> None:
+    """What a model took just now: it wins over the reckoning from now on."""
+    if model.file is not None:
+        measured.put(model.file, _asked(model), share)
+
+
+def _asked(model: ModelSettings) -> Load:
+    """How it is to be loaded, whatever the machine makes of that: by this a figure is found again."""
+    return load_of(model, has_card=True)
+
+
+def _of_budget(share: Share, model: ModelSettings, *, has_card: bool) -> int:
+    """What counts of a measured load. What should be on the card and is in RAM counts too: nobody else counts it."""
+    if not has_card:
+        return share.total
+    if share.card:
+        return share.card + CARD_OVERHEAD
+    return share.host if model.gpu_layers else 0
 
 
 def load_of(model: ModelSettings, *, has_card: bool) -> Load:
@@ -76,14 +94,35 @@ def load_of(model: ModelSettings, *, has_card: bool) -> Load:
     )
 
 
+def _states(model: ModelSettings) -> tuple[tuple[int, int], ...]:
+    """Size and time of its files, all parts of them: what is reckoned holds as long as these do."""
+    files = [model.file, *(adapter.file for adapter in model.adapters)]
+    states = [part.stat() for file in files if file is not None for part in parts_of(file)]
+    return tuple((state.st_size, state.st_mtime_ns) for state in states)
+
+
+@lru_cache(maxsize=256)
+def _reckoned(model: ModelSettings, states: tuple[tuple[int, int], ...], *, has_card: bool) -> int:
+    """By the header. Laying out a batch takes milliseconds, and the list is asked for every second."""
+    assert model.file is not None
+    taken = reckon(_headed(model.file), load_of(model, has_card=has_card))
+    return taken.card if has_card else taken.total
+
+
 def _headed(file: Path) -> Header:
-    return _read(file, size_of(file), file.stat().st_mtime_ns)
+    found = _read(file, size_of(file), file.stat().st_mtime_ns)
+    if isinstance(found, BadModelFile):
+        raise found.with_traceback(None)
+    return found
 
 
 @lru_cache(maxsize=64)
-def _read(file: Path, size: int, mtime_ns: int) -> Header:
-    """All parts as one; the same file is read once."""
-    return read_model(file)
+def _read(file: Path, size: int, mtime_ns: int) -> Header | BadModelFile:
+    """All parts as one; the same file is read once, a broken one too."""
+    try:
+        return read_model(file)
+    except BadModelFile as problem:
+        return problem
 
 
 def size_of(file: Path) -> int:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from dunoe.engines.llama_server import CONTEXT as engines_own
 from dunoe.machine import Card, Machine
-from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, footprint, load_of
+from dunoe.portfolio.memory import OUR_CARD, budgets, footprint, has_card, remember
 from dunoe.settings import Adapter, CardSettings, EngineSettings, ModelSettings, Settings
-from dunoe.weights.footprint import Share
+from dunoe.weights.footprint import CARD_OVERHEAD, Share
 from dunoe.weights.measured import Measured
 from tests.weights.shapes import Shape, write
 
@@ -63,7 +62,7 @@ def test_a_model_takes_what_its_header_promises_and_then_what_it_took(tmp_path: 
     short, long = (ModelSettings(file=file, context=context) for context in (1024, 8192))
     assert footprint(long) - footprint(short) > 3 * 2 * 2 * 64 * (8192 - 1024) - 1
     measured = Measured(tmp_path)
-    measured.put(file, load_of(short, has_card=False), Share(host=123))
+    remember(measured, short, Share(host=123))
     assert footprint(short, measured=measured) == 123
     assert footprint(long, measured=measured) == footprint(long)
 
@@ -73,5 +72,22 @@ def test_with_a_card_only_what_lies_on_it_counts(tmp_path: Path) -> None:
     assert footprint(model, has_card=True) < footprint(model)
 
 
-def test_the_context_of_silence_is_the_engines() -> None:
-    assert engines_own == CONTEXT
+def test_a_figure_of_the_card_counts_the_driver_and_one_of_ram_counts_where_nothing_else_does(
+    tmp_path: Path,
+) -> None:
+    measured = Measured(tmp_path)
+    model = ModelSettings(file=write(tmp_path / "x.gguf", Shape()), context=1024)
+    remember(measured, model, Share(card=1000, host=10))
+    assert footprint(model, measured=measured, has_card=True) == 1000 + CARD_OVERHEAD
+    assert footprint(model, measured=measured) == 1010
+    remember(measured, model, Share(host=10))  # it was to go to the card, and did not
+    assert footprint(model, measured=measured, has_card=True) == 10
+    beside = model.model_copy(update={"gpu_layers": 0})
+    remember(measured, beside, Share(host=10))
+    assert footprint(beside, measured=measured, has_card=True) == 0
+
+
+def test_a_card_is_one_that_we_see_or_one_that_is_told_of() -> None:
+    assert has_card(Settings(), Machine(GIB, GIB, (CARD,)))
+    assert has_card(Settings(card=CardSettings(vram=GIB)), BARE)
+    assert not has_card(Settings(), BARE)

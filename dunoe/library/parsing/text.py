@@ -13,6 +13,13 @@ TEXT_FILE = Text("텍스트 파일", "text file")
 LOST_SHARE = 0.001  # of the letters: a log may have a broken byte in it and still be read
 ACCENTS_SHARE = 0.25  # of the letters: no language of the west has more
 HANGUL_SHARE = 0.6  # of what is not ASCII: below, it was no Korean before it was decoded as Korean
+# The hundred syllables that are .69 of Korean texts and .48 of lists of names, but .07 to .14 of Chinese and Japanese
+# that was decoded as Korean.
+COMMON = frozenset(
+    "다이는니에하의을로지를가서은수습기한있사트고시해인리으스자대어용도합입정상일전제나원아되라부보할면포적여요"
+    "만성드과세장경그들동주위신문터우년컴소비와게더화것공국유중생구러업넌모실함마작된않데청방반출개"
+)
+COMMON_SHARE, ENOUGH = 0.25, 40  # of so many syllables at least; fewer prove nothing
 
 # UTF-32 first: its mark begins with that of UTF-16.
 BOMS = (
@@ -30,6 +37,9 @@ NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 WESTERN = re.compile(r"iso-?8859-?1|latin-?1|(?:windows-|cp)1252|(?:us-)?ascii")
 LOST = re.compile(r"[\ufffd\ue000-\uf8ff]")  # letters that only a font knows, or nobody
 LONG_HIGH_RUN = re.compile(rb"[\x80-\xff]{3}")
+SHIFTED = ((re.compile(rb"\+[A-Za-z0-9/]{2}"), "utf-7"), (re.compile(rb"\x1b\$"), "iso2022_jp_2"))
+FOREIGN = re.compile(r"[^\x00-\x7f]")
+SYLLABLE = re.compile(r"[가-힣]")
 COMMON_KOREAN = re.compile(r"[가-힣ㄱ-ㅣ\u3000-\u3015\u2018-\u201d·…※○●◎□■△▲▷▶→①-⑮]")
 
 
@@ -42,12 +52,14 @@ def parse(data: bytes, name: str) -> Parsed:
 def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     """The characters of a text file, a byte order mark aside, and warnings.
 
-    By its mark, else UTF-8, UTF-16, CP949 (which holds EUC-KR) or Windows-1252, in this order, whichever fits
-    whole. Raises Unreadable (`garbled`) when none does.
+    By its mark, else UTF-7 or ISO-2022-JP where all is ASCII, UTF-8, UTF-16, CP949 (which holds EUC-KR) or
+    Windows-1252, in this order, whichever fits whole. Raises Unreadable (`garbled`) when none does.
     """
     for mark, encoding in BOMS:
         if data.startswith(mark):
             return _decoded(data.removeprefix(mark), (encoding,))
+    if (shifted := _shifted(data)) is not None:
+        return shifted, ()
     return _decoded(data, ("utf-8", *_encodings_of(data)))
 
 
@@ -93,6 +105,22 @@ def _encodings_of(data: bytes) -> Iterator[str]:
         yield "cp1252"
 
 
+def _shifted(data: bytes) -> str | None:
+    """The characters of an encoding whose bytes are all ASCII; None of bytes that are what they look like."""
+    for sign, encoding in SHIFTED:
+        if not data.isascii() or not sign.search(data):
+            continue
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        foreign = FOREIGN.findall(text)
+        known = sum(one in COMMON or "\u3040" <= one <= "\u30ff" for one in foreign)  # or kana
+        if foreign and known >= COMMON_SHARE * len(foreign):
+            return text
+    return None
+
+
 def _decoded(data: bytes, encodings: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     for encoding in encodings:
         try:
@@ -125,7 +153,14 @@ def _is_plausible(text: str, encoding: str) -> bool:
     foreign = len(text) - len(text.encode("ascii", "ignore"))
     if encoding == "cp1252":
         return foreign <= ACCENTS_SHARE * len(text)
-    return len(COMMON_KOREAN.findall(text)) >= HANGUL_SHARE * foreign
+    return len(COMMON_KOREAN.findall(text)) >= HANGUL_SHARE * foreign and _is_common(text)
+
+
+def _is_common(text: str) -> bool:
+    """Whether its Hangul, where there is enough of it, is that of Korean."""
+    syllables = SYLLABLE.findall(text[:65536])
+    common = sum(one in COMMON for one in syllables)
+    return len(syllables) < ENOUGH or common >= COMMON_SHARE * len(syllables)
 
 
 class Lines:

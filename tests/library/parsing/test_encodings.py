@@ -42,3 +42,52 @@ def test_korean_in_a_chinese_encoding_is_no_western_text() -> None:
     with pytest.raises(Unreadable) as raised:
         parse(("굴뚝새는 둥근 둥지를 짓고 알을 여섯 개 낳는다.\n" * 9).encode("gb18030"), "a.txt")
     assert raised.value.code == "garbled"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("utf-7", KOREAN),
+        ("utf-7", "これは日本語です。1+1=2\n"),
+        ("iso2022_jp", "これは日本語です。\n"),
+    ],
+)
+def test_an_encoding_whose_bytes_are_all_ascii_is_read_as_what_it_is(
+    encoding: str, words: str
+) -> None:
+    assert parse(words.encode(encoding), "a.txt").text == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "let total = first+second+AQID;\n",
+        "MIIB+AAB/wAB\n+rAA=\n",
+        "x +AGE- y\n",
+        "\x1b$Bx\x1b(B $(cmd)\n",
+    ],
+)
+def test_ascii_that_only_looks_shifted_stays_as_it_is(words: str) -> None:
+    assert parse(words.encode(), "a.txt").text == words
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("gb18030", "这是一个中文文档。请启动服务器并打开页面。我们的国家有很多人在学习中文。\n"),
+        ("euc_jp", "これは日本語の文章です。私たちは学生で、毎日大学で勉強します。\n"),
+    ],
+)
+def test_chinese_and_japanese_do_not_become_syllables_that_no_korean_says(
+    encoding: str, words: str
+) -> None:
+    with pytest.raises(Unreadable) as raised:
+        parse((words * 9).encode(encoding), "a.txt")
+    assert raised.value.code == "garbled"
+
+
+def test_a_list_of_names_in_an_old_encoding_is_korean() -> None:
+    names = (
+        "김민준 이서연 박도윤 최지우 정하은 강시우 조서준 윤지호 장수아 임예은 한지민 오세훈\n" * 5
+    )
+    assert parse(names.encode("cp949"), "a.csv").text == names

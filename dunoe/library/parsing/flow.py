@@ -10,6 +10,7 @@ from dunoe.library.passage import BlockKind, Place
 
 HEADING_CHARS = 120  # a longer "heading" is a paragraph that was given its style
 DEEPEST = 24  # tables in tables; below it nothing is read
+SPARSE = 20  # places for each cell of a table: merged cells leave fewer empty
 PAGE = "쪽 번호"  # of a note: a box that may be the number of a page
 PAGES = 3  # at least, that numbers are taken for theirs
 NUMBER = re.compile(r"[-\u2013]?\s*(\d{1,3})\s*[-\u2013]?")
@@ -105,10 +106,18 @@ def _number_alone(item: Item) -> int:
 
 
 def grid(cells: Iterable[tuple[int, int, list[Item]]]) -> Table:
-    """A table from (row, column, content), the numbers as a file gave them: a wrong one makes no giant table."""
+    """A table from (row, column, content), the numbers as a file gave them: a wrong one makes no giant table.
+
+    Where a table would be empty for the most part, its cells stand side by side in their rows.
+    """
     found = sorted(cells, key=lambda cell: cell[:2])
     row_numbers = {row: index for index, row in enumerate(sorted({row for row, _, _ in found}))}
     columns = {column: index for index, column in enumerate(sorted({col for _, col, _ in found}))}
+    if len(row_numbers) * len(columns) > SPARSE * len(found):
+        beside: dict[int, list[list[Item]]] = {}
+        for row, _, items in found:
+            beside.setdefault(row, []).append(items)
+        return Table(list(beside.values()))
     rows: list[list[list[Item]]] = [[[] for _ in columns] for _ in row_numbers]
     for row, column, items in found:
         rows[row_numbers[row]][columns[column]] += items

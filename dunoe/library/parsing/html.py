@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 from lxml import etree, html
 
+from dunoe.library import unreadable
 from dunoe.library.parsing import flow, text
 from dunoe.library.parsing.archive import Element, children, descendants, local, number
 from dunoe.library.parsing.builder import Builder
 from dunoe.library.parsing.flow import Item, Paragraph
 from dunoe.library.parsing.kinds import NAMES
+from dunoe.library.parsing.parse import LONGEST_TITLE
 from dunoe.library.passage import Parsed
 
 WHAT = NAMES["html"]
@@ -24,7 +26,10 @@ INLINE = {
     "var", "wbr", "ruby", "rb", "rt", "rp", "acronym",
 }  # fmt: skip
 TAKEN_WHOLE = {"pre", "table"}
-MOST_SPAN = 100
+MOST_COLUMNS, MOST_ROWS = 1000, 65534  # that a cell reaches over, as in browsers
+MAIN_SHARE = 0.25  # of the letters of a page: what has less is not its main part, whatever it says
+START_TAG = re.compile(r"""</?([a-z][\w:-]*)(?:"[^"]*"|'[^']*'|[^<>"'])*+>""", re.I)
+FLAT = {"html", "body", "p", "pre", "br", *HEADINGS, *UNREAD}  # what has no boxes in boxes
 ANCHOR = "¶"  # the link to a heading itself
 BREAK = "\x0b"  # a line end that is meant, other than those of the source
 DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w-]+)""", re.I)
@@ -34,8 +39,11 @@ def parse(data: bytes, name: str) -> Parsed:
     """Read an HTML file."""
     root = tree(decode(data))
     builder = Builder("html", WHAT)
+    title = title_of(root)
+    if len(title) > LONGEST_TITLE:  # it is cut
+        builder.add(title)
     flow.write(builder, body(root))
-    return builder.parsed(title_of(root))
+    return builder.parsed(title)
 
 
 def decode(data: bytes) -> str:
@@ -49,15 +57,32 @@ def decode(data: bytes) -> str:
 
 
 def tree(source: str) -> Element | None:
-    """The root element of a page; None of an empty one."""
+    """The root element of a page; None of an empty one. Boxes in boxes in boxes, 2048 of them, are made flat."""
+    root, is_whole = _tree(source)
+    if not is_whole:
+        root, is_whole = _tree(START_TAG.sub(_flat, source))
+    if not is_whole:
+        raise unreadable.broken(WHAT)
+    return root
+
+
+def _tree(source: str) -> tuple[Element | None, bool]:
+    """The root element, and whether it was read to the end."""
     parser = html.HTMLParser(
-        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True
+        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True
     )
     try:
         root = html.document_fromstring(source.encode("utf-8", "replace"), parser)
     except (etree.ParserError, etree.XMLSyntaxError):  # lxml's way to say: nothing in it
-        return None
-    return root
+        root = None
+    return root, all(one.type != etree.ErrorTypes.ERR_RESOURCE_LIMIT for one in parser.error_log)
+
+
+def _flat(found: re.Match[str]) -> str:
+    name = found[1].lower()
+    if name in FLAT:
+        return found[0]
+    return "" if name in INLINE else "<p>"
 
 
 def title_of(root: Element | None) -> str:
@@ -67,11 +92,21 @@ def title_of(root: Element | None) -> str:
 
 
 def body(root: Element | None) -> list[Item]:
-    """The items of a page: of its main part, where it has one with words in it."""
-    for main in descendants(root, "main"):
-        if items := list(items_of(main)):
-            return items
-    return [] if root is None else list(items_of(root))
+    """The items of a page: of its main parts, where it has some that hold much of it."""
+    if root is None:
+        return []
+    whole = list(items_of(root))
+    mains = [one for one in descendants(root, "main") if not any(_above(one, "main"))]
+    main = [item for one in mains for item in items_of(one)]
+    return main if main and _letters(main) >= MAIN_SHARE * _letters(whole) else whole
+
+
+def _above(element: Element, kind: str) -> Iterator[bool]:
+    return (local(one) == kind for one in element.iterancestors())
+
+
+def _letters(items: list[Item]) -> int:
+    return sum(map(len, flow.plain(items)))
 
 
 def items_of(root: Element, depth: int = 0) -> Iterator[Item]:
@@ -116,6 +151,8 @@ def _entered(element: Element, kind: str, collected: "_Collected", depth: int) -
             yield from collected.end_list()
             if depth < flow.DEEPEST:
                 yield from table(element, depth)
+            else:
+                yield Paragraph(" ".join(" ".join(element.itertext()).split()))
             return
     if kind == "li":
         collected.begin_point()
@@ -173,11 +210,10 @@ def table(element: Element, depth: int) -> Iterator[Item]:
         for cell in children(row, "td", "th"):
             while free_from.get(column, 0) > row_number:
                 column += 1
-            down, across = (
-                max(1, min(number(cell.get(name), 1), MOST_SPAN)) for name in ("rowspan", "colspan")
-            )
+            down = max(1, min(number(cell.get("rowspan"), 1), MOST_ROWS))
+            across = max(1, min(number(cell.get("colspan"), 1), MOST_COLUMNS))
             cells.append((row_number, column, list(items_of(cell, depth + 1))))
-            for covered in range(column, column + across):
+            for covered in range(column, min(column + across, MOST_COLUMNS)):
                 free_from[covered] = row_number + down
             column += across
     inner = [item for _, _, items in cells for item in items]

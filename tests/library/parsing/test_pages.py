@@ -55,9 +55,55 @@ def test_cells_that_reach_over_thousands_of_others_take_no_more_room_than_they_h
     assert len(parsed.text) < 20_000
 
 
-def test_a_page_of_a_hundred_thousand_boxes_in_boxes_ends() -> None:
-    with pytest.raises(Unreadable):
-        parse(b"<html><body>" + b"<div>" * 100_000 + "깊은 글".encode(), "x")
+def test_cells_that_reach_down_into_each_row_below_leave_no_table_of_empty_ones() -> None:
+    rows = "".join(f"<tr><td rowspan=65534 colspan=1000>칸{row}칸" for row in range(3000))
+    parsed = parse(f"<html><body><table>{rows}</table>".encode(), "x")
+    assert all(f"칸{row}칸" in parsed.text for row in range(3000))
+    assert len(parsed.text) < 100_000
+
+
+def test_a_cell_beside_hundreds_of_rows_leaves_each_in_its_column() -> None:
+    rows = "<td>이름<td>값" + "".join(f"<tr><td>이름{row}<td>값{row}" for row in range(300))
+    parsed = parse(f"<html><body><table><tr><td rowspan=301>모두{rows}</table>".encode(), "x")
+    assert "|  | 이름299 | 값299 |" in parsed.text
+
+
+SENTENCES = [f"{number}번 굴뚝새는 둥지를 짓는다." for number in range(400)]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param("".join(f"<font><b><p>{one}" for one in SENTENCES), id="never closed"),
+        pytest.param("".join(f"<div>{one}" for one in SENTENCES), id="boxes in boxes"),
+        pytest.param(
+            "<div title='a>b'>" * 5000 + "".join(map("<p>{}</p>".format, SENTENCES)), id="too deep"
+        ),
+        pytest.param("".join(f"<table><tr><td>{one}" for one in SENTENCES), id="tables in tables"),
+        pytest.param(
+            f"<p>{'문장이다. ' * 800_000}</p>" + "".join(map("<p>{}</p>".format, SENTENCES)),
+            id="a paragraph above ten megabytes",
+        ),
+        pytest.param("<main>앞</main>" + " ".join(SENTENCES), id="a main part of one word"),
+        pytest.param("".join(f"<main>{one}</main>" for one in SENTENCES), id="many main parts"),
+        pytest.param(f"<title>{' '.join(SENTENCES)}</title>끝", id="a title of pages"),
+    ],
+)
+def test_no_sentence_of_a_page_is_lost(page: str) -> None:
+    read = parse(f"<html><body>{page}</body></html>".encode(), "x.html").text
+    assert [one for one in SENTENCES if one not in read] == []
+    assert "a>b" not in read
+
+
+def test_a_page_of_a_hundred_thousand_boxes_in_boxes_is_read() -> None:
+    page = b"<html><body>" + b"<div>" * 100_000 + "깊은 글".encode()
+    assert parse(page, "x").text == "깊은 글\n\n"
+
+
+def test_a_page_that_nobody_can_read_to_its_end_is_named() -> None:
+    with pytest.raises(Unreadable) as raised:
+        parse(b"<html><body>" + b"<object>" * 100_000 + "깊은 글".encode(), "x")
+    assert raised.value.code == "broken"
 
 
 def test_a_book_is_read_in_the_order_of_its_spine() -> None:

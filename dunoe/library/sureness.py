@@ -8,6 +8,8 @@ from statistics import mean, pstdev
 from dunoe.library import bm25
 from dunoe.library.index.point import Index, Sparse
 
+STRANGERS = 200  # passages about other things, as if they stood in every library
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -27,12 +29,16 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A question's words as this library weighs them. ceilings: what each could bring at most. rarest: what a word
-    that a single passage has once would bring.
+    """A question's words as this library weighs them.
+
+    ceilings: what each could bring at most. rarest: what a word that a single passage has once would bring.
+    worth: what it says that a passage has the word. That is its ceiling among `STRANGERS`: in a library about one
+    thing every passage has the words of that thing, and they are what one asks about.
     """
 
     terms: Sparse = Sparse([], [])  # noqa: RUF009 - nobody adds to these lists
     ceilings: Sequence[float] = ()
+    worth: Sequence[float] = ()
     rarest: float = 1.0
 
     @property
@@ -45,10 +51,11 @@ class Weighed:
         return min(1.0, score / self.attainable) if self.attainable else 0.0
 
     def coverage(self, title: str, headings: Sequence[str], text: str) -> float:
-        """The share of all weight that these hold a word of."""
+        """The share of all worth that these hold a word of, 0 to 1."""
         there = set(bm25.weigh(title, headings, text).indices)
-        pairs = zip(self.terms.indices, self.ceilings, strict=True)
-        return self.share(sum(most for term, most in pairs if term in there))
+        pairs = zip(self.terms.indices, self.worth, strict=True)
+        held = sum(worth for term, worth in pairs if term in there)
+        return held / sum(self.worth) if self.worth else 0.0
 
     def lead(self, mine: float, others: float) -> float:
         """Between two shares."""
@@ -59,12 +66,15 @@ def weighed(index: Index, asked: Sparse) -> Weighed:
     """The question's words in this library. A word that no passage has counts as the rarest there could be; so does
     one that only says how something is asked: that it stands there says little.
     """
-    rarest = log(2 * index.count() + 2)
+    count = index.count()
+    rarest = log(2 * count + 2)
     ceilings = [
         rarest * weight if not one or term in bm25.ASKING else one
         for one, term, weight in zip(index.ceilings(asked), *asked, strict=True)
     ]
-    return Weighed(asked, ceilings, rarest)
+    rarer = log((count + STRANGERS + 1) / (count + 1))  # by so much is every word, among strangers
+    worth = [one + rarer * weight for one, weight in zip(ceilings, asked.values, strict=True)]
+    return Weighed(asked, ceilings, worth, rarest)
 
 
 def standing(cosine: float | None, cosines: Sequence[float]) -> float | None:

@@ -89,16 +89,13 @@ class _Fitting:
 def too_long(prompt_tokens: int, context: int, max_tokens: int) -> TooLong:
     """What a caller hears whose request does not fit; the words that clients look for are in it."""
     if prompt_tokens >= context:
-        message = Text(
-            f"글이 너무 깁니다: {prompt_tokens:,}토큰인데 모델의 context는 {context:,}토큰입니다",
-            f"prompt is too long: {prompt_tokens:,} tokens; the model's maximum context length is {context:,} tokens",
-        )
+        ko = f"글이 너무 깁니다: {prompt_tokens:,}토큰, 모델의 context는 {context:,}토큰"
+        en = f"prompt is too long: {prompt_tokens:,} tokens"
     else:
-        message = Text(
-            f"max_tokens가 너무 큽니다: 글 {prompt_tokens:,}토큰 + max_tokens {max_tokens:,} > context {context:,}",
-            f"max_tokens does not fit: {prompt_tokens:,} tokens of prompt and {max_tokens:,} of answer exceed the "
-            f"model's maximum context length of {context:,} tokens",
-        )
+        ko = f"max_tokens가 너무 큽니다: 글 {prompt_tokens:,} + 답 {max_tokens:,}토큰, 모델의 context는 {context:,}토큰"
+        en = f"max_tokens does not fit: {prompt_tokens:,} tokens of prompt and {max_tokens:,} of answer"
+    known = f"this model's maximum context length is {context:,} tokens"  # what clients look for
+    message = Text(f"{ko} ({known})", f"{en}; {known}")
     hint = Text(
         "글이나 max_tokens를 줄이세요. 잘라도 되면 'x-dunoe-truncate: oldest'(또는 middle) 머리말을 붙이세요.",
         "send less, or ask for less. Where it may be cut, add the header 'x-dunoe-truncate: oldest' (or middle).",

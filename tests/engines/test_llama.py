@@ -13,10 +13,12 @@ from dunoe.engines.events import Called, Extra, Finished
 from dunoe.engines.http import Upstream
 from dunoe.engines.llama import LlamaEngine
 from dunoe.engines.llama_server import LlamaServerEngine
-from dunoe.engines.request import Counting, Generation
+from dunoe.engines.request import Embedding, Generation
 from dunoe.errors import BadRequest, EngineFailed, Unavailable
+from dunoe.portfolio.memory import footprint
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, ModelSettings, TimeoutSettings
+from dunoe.weights.measured import Measured
 from tests import tiny
 from tests.engines import behaviour
 
@@ -100,6 +102,20 @@ async def test_a_rerank_model(does: behaviour.Behaviour, tiny_rerank: Path) -> N
         await does(engine, model)
 
 
+async def test_what_a_load_took_is_kept_and_close_to_what_was_reckoned(
+    tmp_path: Path, tiny_chat: Path
+) -> None:
+    settings = ModelSettings(file=tiny_chat, context=4096, threads=1)
+    model = Model("tiny", LLAMA, "tiny", settings, slots=1)
+    engine = LlamaEngine(TimeoutSettings(), tmp_path)
+    try:
+        await engine.load(model)
+    finally:
+        await engine.aclose()
+    took = footprint(settings, measured=Measured(tmp_path))
+    assert took != footprint(settings) == pytest.approx(took, rel=0.03)
+
+
 async def test_it_tells_the_context_of_a_slot(tiny_chat: Path) -> None:
     model = embedded(tiny_chat, "chat", 512)
     async with loaded(model) as engine:
@@ -146,7 +162,7 @@ async def test_a_model_that_is_not_loaded_says_so(tiny_chat: Path) -> None:
     model = embedded(tiny_chat)
     async with loaded() as engine:
         with pytest.raises(Unavailable):
-            await engine.count(model, Counting(content="x"))
+            await engine.embed(model, Embedding(["x"]))
         assert await engine.show(model) == {}
         assert await engine.gone(model) == "not loaded"
         await engine.unload(model)

@@ -33,6 +33,8 @@ def test_nothing_that_a_second_reader_finds_is_lost(shared: Path) -> None:
     assert refused == {"empty", "locked"}
     for suffix in (".hwp", ".hwpx"):
         assert min(kinds[suffix].recall(), kinds[suffix].recall(1)) >= office.FLOOR
+        assert kinds[suffix].missing["letters"] == 0
+        assert kinds[suffix].missing["digits"] <= 9  # pages 3 to 10 of a report
         assert kinds[suffix].garbage == 0
         assert kinds[suffix].texts >= 30
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dunoe.engines.engine import Engine
-from dunoe.engines.request import Generation, Json
+from dunoe.engines.request import Embedding, Generation, Json
 from dunoe.errors import NotSupported, Text, TooLong
 from dunoe.portfolio.model import Model
 from dunoe.server.endpoint import Asked
@@ -30,6 +30,17 @@ async def fitted(
     if told:
         asked.wire.marks.append((b"x-dunoe-truncated", _mark(told).encode()))
     return [one.ask for one in cuts], told
+
+
+async def check_texts(asked: Asked, model: Model, wanted: Embedding) -> None:
+    """Raise TooLong for a text that the model cannot embed whole, unless it may be cut."""
+    if wanted.truncate or not model.is_embedded:
+        return
+    engine = asked.brain.engines[model.engine]
+    for text in wanted.inputs:
+        tokens = await engine.measure(model, Generation("complete", prompt=text))
+        if tokens is not None and tokens > (context := await engine.context(model)):
+            raise too_long(tokens, context, 0, param="input")
 
 
 class _Fitting:
@@ -86,7 +97,9 @@ class _Fitting:
         return Cut(ask, {})
 
 
-def too_long(prompt_tokens: int, context: int, max_tokens: int) -> TooLong:
+def too_long(
+    prompt_tokens: int, context: int, max_tokens: int, *, param: str = "messages"
+) -> TooLong:
     """What a caller hears whose request does not fit; the words that clients look for are in it."""
     if prompt_tokens >= context:
         ko = f"글이 너무 깁니다: {prompt_tokens:,}토큰, 모델의 context는 {context:,}토큰"
@@ -101,7 +114,8 @@ def too_long(prompt_tokens: int, context: int, max_tokens: int) -> TooLong:
         "send less, or ask for less. Where it may be cut, add the header 'x-dunoe-truncate: oldest' (or middle).",
     )
     numbers = {"prompt_tokens": prompt_tokens, "context": context, "max_tokens": max_tokens}
-    param = "messages" if prompt_tokens >= context else "max_tokens"
+    if prompt_tokens < context:
+        param = "max_tokens"
     return TooLong(message, hint, code="context_length_exceeded", param=param, numbers=numbers)
 
 

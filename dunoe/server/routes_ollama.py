@@ -9,14 +9,14 @@ from pathlib import Path
 
 import anyio
 
-from dunoe.engines.llama_server import CONTEXT
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
 from dunoe.errors import Forbidden, NotFound, Text, Unauthorized
-from dunoe.portfolio.memory import size_of
+from dunoe.portfolio.memory import CONTEXT, size_of
 from dunoe.portfolio.model import Model
 from dunoe.server.body import NameBody
 from dunoe.server.brain import Brain
+from dunoe.server.context import check_texts
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.ollama_models import Card, Running, capabilities_of, details_of, ps, show, tags
 from dunoe.server.ollama_reply import ChatReply, GenerateReply, embed_body, embeddings_body
@@ -175,6 +175,7 @@ async def version(asked: Asked) -> None:
 async def _embed(asked: Asked, model: Model, wanted: Embedding) -> Embedded:
     if not wanted.inputs:
         return Embedded([], 0)
+    await check_texts(asked, model, wanted)
     async with slot(asked, model) as engine:
         made = await engine.embed(model, wanted)
     counted(asked, made.prompt_tokens)

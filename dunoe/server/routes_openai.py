@@ -8,6 +8,7 @@ from dunoe.engines.request import Counting, Json
 from dunoe.errors import BadRequest, Text
 from dunoe.portfolio.model import Model
 from dunoe.server.body import Body
+from dunoe.server.context import check_texts
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.openai_chat import ChatBody, ChatReply, Message, decode_chat
 from dunoe.server.openai_text import CompletionBody, CompletionReply, decode_completion
@@ -63,8 +64,10 @@ async def embed(asked: Asked) -> None:
     """POST /v1/embeddings."""
     body: EmbeddingBody = asked.body
     model = await choose(asked, body.model, "embedding")
+    wanted = decode_embedding(body)
+    await check_texts(asked, model, wanted)
     async with slot(asked, model) as engine:
-        made = await engine.embed(model, decode_embedding(body))
+        made = await engine.embed(model, wanted)
     counted(asked, made.prompt_tokens)
     await asked.wire.json(embeddings_json(body, body.model or model.name, made))
 

@@ -105,6 +105,26 @@ async def test_too_long_is_told_with_numbers_and_nothing_is_loaded(
     assert loads(house) == before
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/embeddings", {"input": ["짧은 글", LONG]}),
+        ("/api/embed", {"input": LONG, "truncate": False}),
+    ],
+)
+async def test_a_text_too_long_to_embed_is_told_before_anything_is_loaded(
+    house: Served, path: str, body: Json
+) -> None:
+    before = loads(house)
+
+    got = await call(house, path, body | {"model": "vectors"})
+
+    told = inside(got.json)
+    assert got.status == 400
+    assert told["prompt_tokens"] > told["context"] > 0
+    assert loads(house) == before
+
+
 ROOM_TAKEN: list[tuple[str, Json]] = [
     ("/v1/chat/completions", {"messages": HI, "max_tokens": CONTEXT}),
     ("/v1/completions", {"prompt": "안녕", "max_tokens": CONTEXT}),

@@ -11,6 +11,7 @@ from dunoe.library.parsing.hwp_records import (
     CTRL_HEADER,
     EQUATION,
     LIST_HEADER,
+    MEMO_LIST,
     NUMBERING,
     PARA_HEADER,
     PARA_SHAPE,
@@ -124,9 +125,7 @@ class Reader:
                 self.heads.outline = str(number(control.data, 18))
             text += words_of(kind, control)
             beside += self.anchored(kind, control, depth)
-        beside += self.body(
-            record.children, depth + 1
-        )  # a paragraph in a paragraph: seen where changes are tracked
+        beside += self.hanging(record, depth)
         at = number(record.data, 8)
         shape = self.shapes[at] if at < len(self.shapes) else PLAIN
         head = self.heads.before(shape)
@@ -147,6 +146,23 @@ class Reader:
                 return []
             self.on_each_page.add(content)
         return [Note(NOTES[kind], items)]
+
+    def hanging(self, record: Record, depth: int) -> list[Item]:
+        """Paragraphs below a paragraph that no control holds: changes that are tracked, boxes of newer versions.
+
+        Memos hang on the last paragraph of a section, each behind a mark.
+        """
+        found: list[Item] = []
+        memo: list[Item] | None = None
+        for one in record.children:
+            if one.tag == MEMO_LIST:
+                memo = []
+                found.append(Note("메모", memo))
+            if one.tag != CTRL_HEADER:
+                is_text = one.tag == PARA_HEADER
+                items = self.body([one], depth + 1) if is_text else self.lists(one, depth)
+                (found if memo is None else memo).extend(items)
+        return found
 
     def lists(self, record: Record, depth: int) -> list[Item]:
         """The paragraphs of the nearest lists at any depth below a record: a box, a caption, a note."""

@@ -13,9 +13,9 @@ from dunoe.errors import Text
 from dunoe.library import unreadable
 from dunoe.library.parsing.archive import BYTES_IN_ALL
 
-NUMBERING, PARA_SHAPE = 23, 25
+FIRST_TAG, NUMBERING, PARA_SHAPE = 16, 23, 25
 PARA_HEADER, PARA_TEXT, CTRL_HEADER, LIST_HEADER = 66, 67, 71, 72
-TABLE, EQUATION = 77, 88
+TABLE, EQUATION, MEMO_LIST = 77, 88, 93
 COMPRESSED, PASSWORD, DISTRIBUTION, DRM = 1, 2, 4, 16
 CERTIFIED = 0x100 | 0x400  # encrypted or locked with a certificate
 LONG_SIZE = 0xFFF  # the size stands in the next four bytes
@@ -81,14 +81,18 @@ class Streams:
             return data
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            data = unpacker.decompress(data, self.left)
+            unpacked = unpacker.decompress(data, self.left)
         except zlib.error as exc:
             raise unreadable.broken(self.what) from exc
-        self.left -= len(data)
+        if not unpacker.eof and data.endswith(
+            b"\0"
+        ):  # half a download, filled with zeros: they unpack to anything
+            unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data.rstrip(b"\0"), self.left)
+        self.left -= len(unpacked)
         if unpacker.unconsumed_tail or self.left <= 0:
             raise unreadable.too_big(self.what)
         self.is_whole = self.is_whole and unpacker.eof
-        return data
+        return unpacked
 
 
 def number(data: bytes, at: int) -> int:
@@ -99,10 +103,12 @@ def number(data: bytes, at: int) -> int:
 def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(level, tag, data) of each record. Raises struct.error where a record is cut off."""
     at = 0
-    while at + 4 <= len(data):
+    while at < len(data):
         (head,) = struct.unpack_from("<I", data, at)
         at += 4
         tag, level, size = head & 0x3FF, head >> 10 & 0x3FF, head >> 20
+        if tag < FIRST_TAG:  # zeros, with which half a download is filled
+            raise struct.error("no record")
         if size == LONG_SIZE:
             (size,) = struct.unpack_from("<I", data, at)
             at += 4

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from email.message import EmailMessage
+from itertools import pairwise
 
 import docx
 import openpyxl
@@ -234,26 +235,105 @@ def _draw(
 
 
 def ole(streams: dict[str, bytes]) -> bytes:
-    """An OLE file of up to three streams, each padded to 4,096 bytes so that none is a small one."""
+    """An OLE file, its streams padded to 4,096 bytes so that none is a small one; `A/B` lies in the storage A."""
+    storages = list(dict.fromkeys(name.partition("/")[0] for name in streams if "/" in name))
     contents = [content.ljust(4096, b"\0") for content in streams.values()]
     sizes = [-(-len(content) // SECTOR) for content in contents]
-    fat = [0xFFFFFFFD, END]  # itself, the directory
-    entries = [_entry("Root Entry", 5, child=1 if streams else FREE, start=END, size=0)]
-    for number, (name, content, size) in enumerate(zip(streams, contents, sizes, strict=True), 1):
-        begin = len(fat)
-        fat += [*range(begin + 1, begin + size), END]
-        right = number + 1 if number < len(streams) else FREE
-        entries.append(_entry(name, 2, right=right, start=begin, size=len(content)))
-    directory = b"".join(entries).ljust(SECTOR, b"\0")
+    names = [*storages, *streams]
+    directory_size = len(names) // 4 + 1
+    fat_size = (sum(sizes) + directory_size) // 127 + 1
+    fat = [0xFFFFFFFD] * fat_size
+    fat += [*range(fat_size + 1, fat_size + directory_size), END]
+    begins = []
+    for size in sizes:
+        begins.append(len(fat))
+        fat += [*range(len(fat) + 1, len(fat) + size), END]
+    within: dict[str, list[int]] = {}  # storage -> the entries in it
+    for number, name in enumerate(names, 1):
+        within.setdefault(name.rpartition("/")[0], []).append(number)
+    right = {one: other for found in within.values() for one, other in pairwise(found)}
+    first = {storage: found[0] for storage, found in within.items()}
+    entries = [_entry("Root Entry", 5, child=first.get("", FREE), start=END, size=0)]
+    for number, name in enumerate(storages, 1):
+        beside = right.get(number, FREE)
+        entries.append(_entry(name, 1, right=beside, child=first[name], start=0, size=0))
+    for number, (name, content) in enumerate(
+        zip(streams, contents, strict=True), len(storages) + 1
+    ):
+        begin, beside = begins[number - len(storages) - 1], right.get(number, FREE)
+        entries.append(
+            _entry(name.rpartition("/")[2], 2, right=beside, start=begin, size=len(content))
+        )
+    directory = b"".join(entries).ljust(directory_size * SECTOR, b"\0")
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
     header += struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
-    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, END, 0, END, 0)
-    header += struct.pack("<I", 0) + struct.pack("<I", FREE) * 108
-    table = struct.pack(f"<{len(fat)}I", *fat).ljust(SECTOR, b"\xff")
+    header += struct.pack("<IIIIIIIII", 0, fat_size, fat_size, 0, 4096, END, 0, END, 0)
+    blocks = [*range(fat_size), *[FREE] * (109 - fat_size)]
+    header += struct.pack("<109I", *blocks)
+    table = struct.pack(f"<{len(fat)}I", *fat).ljust(fat_size * SECTOR, b"\xff")
     body = b"".join(
         content.ljust(size * SECTOR, b"\0") for content, size in zip(contents, sizes, strict=True)
     )
     return header + table + directory + body
+
+
+Records = list[tuple[int, int, bytes]]  # level, tag, data
+
+
+def hwp5(body: Records, flags: int = 0, cut: float = 1.0) -> bytes:
+    """An HWP 5 file of one section. flags: of its header; 1 packs it. cut: the share of the section that is there."""
+    data = b""
+    for level, tag, content in body:
+        size = min(len(content), 0xFFF)
+        data += struct.pack("<I", tag | level << 10 | size << 20)
+        data += struct.pack("<I", len(content)) * (size == 0xFFF) + content
+    size_of_body = len(data)
+    if flags & 1:
+        packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        data, info = packer.compress(data) + packer.flush(), b"\x03\0"
+        size_of_body = len(data)
+    else:  # the streams are padded, so with records that nobody knows
+        info = struct.pack("<II", 999 | 0xFFF << 20, 4088) + bytes(4088)
+        data += info
+    data = data[: int(size_of_body * cut)] if cut < 1 else data
+    header = b"HWP Document File".ljust(32, b"\0") + struct.pack("<II", 0x05010105, flags)
+    return ole({"FileHeader": header.ljust(256, b"\0"), "DocInfo": info, "BodyText/Section0": data})
+
+
+def hwp5_paragraph(text: str, *controls: Records, level: int = 0) -> Records:
+    """A paragraph; its controls begin at level 0 and are put below it."""
+    signs = "".join("\x0b" * 8 for _ in controls)
+    found = [
+        (level, 66, bytes(22)),
+        (level + 1, 67, f"{text}{signs}\r".encode("utf-16-le")),
+    ]
+    return found + [
+        (level + 1 + down, tag, data) for control in controls for down, tag, data in control
+    ]
+
+
+def hwp5_list(kind: str, *texts: str) -> Records:
+    """A control with one list of paragraphs: a note, a header, a hidden comment."""
+    found = [(0, 71, kind[::-1].encode() + bytes(8)), (1, 72, bytes(16))]
+    return found + [one for text in texts for one in hwp5_paragraph(text, level=1)]
+
+
+def hwp5_table(rows: Sequence[Sequence[Records]]) -> Records:
+    """A table; each cell is paragraphs that begin at level 0."""
+    found = [(0, 71, b" lbt" + bytes(8)), (1, 77, bytes(18))]
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            found.append((1, 72, struct.pack("<HIHHH", 1, 0, 0, column, row).ljust(40, b"\0")))
+            found += [(1 + down, tag, data) for down, tag, data in cell]
+    return found
+
+
+def hwp5_equation(script: str) -> Records:
+    """An equation."""
+    return [
+        (0, 71, b"deqe" + bytes(8)),
+        (1, 88, struct.pack("<IH", 0, len(script)) + script.encode("utf-16-le")),
+    ]
 
 
 def _entry(

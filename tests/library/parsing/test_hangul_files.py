@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import office
+from dunoe.library.parsing.builder import CUT_OFF
 from dunoe.library.parsing.parse import parse
 from dunoe.library.unreadable import Unreadable
 from tests.library.parsing import documents
@@ -91,6 +92,58 @@ def test_a_protected_hwp_5_is_named(shared: Path, flag: int, code: str) -> None:
     data = bytearray(sample(shared, "basic/표.hwp"))
     data[data.index(b"HWP Document File") + 36] |= flag
     assert code_of(bytes(data)) == code
+
+
+def everything_in_hwp_5() -> documents.Records:
+    """A section with all that may stand beside its text."""
+    paragraph, listed, table = (
+        documents.hwp5_paragraph, documents.hwp5_list, documents.hwp5_table,
+    )  # fmt: skip
+    beside = [
+        listed("fn  ", "각주의 글", "둘째 문단"),
+        listed("en  ", "미주의 글"),
+        listed("tcmt", "설명의 글"),
+        listed("head", "위의 글"),
+        listed("foot", "아래의 글"),
+        documents.hwp5_equation("a over b"),
+    ]
+    inner = table([[paragraph("속1"), paragraph("속2")], [paragraph("속3"), paragraph("속4")]])
+    noted = paragraph("라", listed("fn  ", "표의 각주"))
+    cells = [[paragraph("가"), paragraph("나")], [paragraph("다", inner), noted]]
+    memo = [(1, 93, bytes(4)), (1, 72, bytes(16)), *paragraph("첫 메모", level=1)]
+    deeper = [(1, 93, bytes(4)), (2, 72, bytes(16)), *paragraph("둘째 메모", level=2)]
+    newer = [(1, 900, bytes(30)), (2, 901, b"abc"), *paragraph("새 상자의 글", level=3)]
+    table_below = paragraph("표 앞", table(cells))
+    return paragraph("첫 문단", *beside) + table_below + paragraph("끝") + newer + memo + deeper
+
+
+@pytest.mark.parametrize("flags", [0, 1])
+def test_no_text_of_hwp_5_is_lost_wherever_it_hangs(flags: int) -> None:
+    parsed = parse(documents.hwp5(everything_in_hwp_5(), flags), "x")
+    assert parsed.text == (
+        "첫 문단 a over b\n\n[각주] 각주의 글 둘째 문단\n\n[미주] 미주의 글\n\n[숨은 설명] 설명의 글\n\n"
+        "[머리말] 위의 글\n\n[꼬리말] 아래의 글\n\n표 앞\n\n| 가 | 나 |\n| --- | --- |\n"
+        "| 다 속1 속2 속3 속4 | 라 표의 각주 |\n\n끝\n\n새 상자의 글\n\n[메모] 첫 메모\n\n[메모] 둘째 메모\n\n"
+    )
+    assert parsed.warnings == ()
+
+
+@pytest.mark.parametrize("flags", [0, 1])
+@pytest.mark.parametrize("tenth", range(10))
+def test_hwp_5_that_is_cut_off_is_what_stands_before_the_cut_or_named(
+    tenth: int, flags: int
+) -> None:
+    texts = [f"{number}번 굴뚝새의 둥지 {number * 7919 % 1000}" for number in range(3000)]
+    body = [one for text in texts for one in documents.hwp5_paragraph(text)]
+    data = documents.hwp5(body, flags, cut=tenth / 10.1)
+    if tenth == 0:
+        assert code_of(data) == ("broken" if flags else "empty")
+        return
+    parsed = parse(data, "x")
+    found = parsed.text.split("\n\n")[:-1]
+    assert found == texts[: len(found)]
+    assert len(found) > 3000 * tenth / 10 * 0.7
+    assert parsed.warnings == (CUT_OFF,)
 
 
 def test_hwpx_is_read_in_the_order_of_the_eye() -> None:

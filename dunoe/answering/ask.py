@@ -1,7 +1,7 @@
 """A question becomes a stream of events: found, packed, written, checked. docs/design/answering.md has the states."""
 
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 
@@ -100,14 +100,22 @@ class _Draft:
 class Answerer:
     """Answers questions from a library.
 
-    slot: a slot of a model, loaded if need be. heard: is told every batch of the answering model, to count it.
+    slot: a slot of a model, loaded if need be. engines: by name, to ask what needs no slot.
+    heard: is told every batch of the answering model, to count it.
     reading: tokens of sources that are worth their prefill here.
     """
 
     def __init__(
-        self, reader: Reader, slot: Slot, heard: Heard, counts: Counts, reading: int
+        self,
+        reader: Reader,
+        slot: Slot,
+        engines: Mapping[str, Engine],
+        heard: Heard,
+        counts: Counts,
+        reading: int,
     ) -> None:
         self._reader, self._slot, self._heard = reader, slot, heard
+        self._engines = engines
         self._counts, self._reading = counts, reading
 
     def answer(
@@ -148,6 +156,7 @@ class Answerer:
     async def _by(self, model: Model, draft: _Draft) -> AsyncGenerator[Event, None]:
         """The answer that a model writes, or a refusal before it is asked."""
         question = draft.question
+        await self._check(draft, model)
         async with AsyncExitStack() as stack:
             engine: Engine | None = None
             if draft.turns or question.use_multihop or not question.uses_documents:
@@ -233,13 +242,25 @@ class Answerer:
             options["temperature"] = question.temperature
         return Generation("chat", messages=messages, stream=True, options=options)
 
+    async def _check(self, draft: _Draft, model: Model) -> None:
+        """Raise TooLong for a question that can never fit, before anything is searched or loaded for it."""
+        if not model.is_embedded:
+            return  # to count would be to ask
+        engine, alone = self._engines[model.engine], replace(draft, turns=[])
+        messages = self._messages(alone, model)
+        tokens = await engine.measure(model, Generation("chat", messages=messages))
+        if tokens is not None:
+            context = await engine.context(model)
+            room = _room(draft, model, context)
+            if tokens > context - room - MARGIN:
+                raise _too_long(tokens, room, context)
+
     async def _fitted(
         self, draft: _Draft, counter: Counter, engine: Engine, model: Model
     ) -> list[Json]:
         """The prompt, with as many turns and sources as fit; raise TooLong when the question alone does not."""
         context = await engine.context(model)
-        wanted = policy_of(model).room(draft.question.max_tokens)
-        draft.room = min(wanted, context // ANSWER_SHARE)
+        draft.room = _room(draft, model, context)
         limit = context - draft.room - MARGIN
         draft.turns = await _recent(draft.turns, counter, context // HISTORY_SHARE)
         bare = await counter.chat(self._messages(draft, model))
@@ -263,6 +284,11 @@ class Answerer:
         if draft.question.uses_documents:
             return prompts.cited(model, draft.turns, draft.sources, text)
         return prompts.plain(model, draft.turns, text)
+
+
+def _room(draft: _Draft, model: Model, context: int) -> int:
+    """Tokens that are kept free for the answer."""
+    return min(policy_of(model).room(draft.question.max_tokens), context // ANSWER_SHARE)
 
 
 def _told(draft: _Draft, checker: Checker, event: events.Event) -> list[Event]:
@@ -362,8 +388,8 @@ def _too_long(prompt: int, answer: int, context: int) -> TooLong:
             "질문을 줄이거나 모델의 context를 늘리세요.",
             "ask something shorter, or raise the model's context.",
         ),
-        code="context_length_exceeded",
         param="question",
+        numbers={"prompt_tokens": prompt, "max_tokens": answer, "context": context},
     )
 
 

@@ -52,8 +52,8 @@ def _key(model: str, text: str) -> _Key:
 class Counter:
     """Counts for one model whose engine is at hand.
 
-    is_exact: False where counting would cost a whole reading of the prompt (Ollama) or is not offered; then the
-    numbers are cautious estimates.
+    is_exact: False where counting a prompt would cost a whole reading of it (Ollama) or is not offered; then it is
+    reckoned from its texts, and they are estimated, cautiously, where even they cannot be counted.
     """
 
     def __init__(self, engine: Engine, model: Model, counts: Counts) -> None:
@@ -71,7 +71,8 @@ class Counter:
         """Tokens of a prompt through the model's own template, or an estimate where that is dear."""
         if self.is_exact:
             return await self.prompt(messages)
-        return sum(_estimate(str(message["content"])) + FRAME for message in messages)
+        counts = await self.texts([str(message["content"]) for message in messages])
+        return sum(counts) + FRAME * len(counts)
 
     async def prompt(self, messages: list[Json]) -> int:
         """The engine's own count of the prompt that will be sent; `ENDLESS` when it refuses its length.
@@ -86,10 +87,14 @@ class Counter:
             self.is_exact = False
             return await self.chat(messages)
 
+    async def _counts_texts(self) -> bool:
+        engine = self._engine
+        return isinstance(engine, OllamaEngine) and await engine.counts_cheaply(self._model)
+
     async def _one(self, text: str) -> int:
         if (known := self._counts.get(self._model.name, text)) is not None:
             return known
-        if not self.is_exact:
+        if not self.is_exact and not await self._counts_texts():
             return _estimate(text)
         async with self._turn:
             try:

@@ -16,6 +16,7 @@ from dunoe.engines.events import Event
 from dunoe.engines.http import Upstream, authorization
 from dunoe.engines.ollama_answer import Decoder, models_of, understood
 from dunoe.engines.ollama_loading import Loader
+from dunoe.engines.ollama_vocabulary import Vocabularies
 from dunoe.engines.promise import Promise
 from dunoe.engines.refusals import broke_off, garbage, said_error
 from dunoe.engines.request import (
@@ -50,6 +51,7 @@ class OllamaEngine:
         self.limit_s = timeouts.connect_s + 5  # for questions that need no model
         self._is_version_known = False
         self._loader = Loader(self.upstream)
+        self._vocabularies = Vocabularies(lambda model: self.show(model, verbose=True))
 
     async def load(self, model: Model) -> None:
         """Load with our options and see that it is there; warn when part of it is not on the card."""
@@ -147,10 +149,14 @@ class OllamaEngine:
         )
 
     async def count(self, model: Model, ask: Counting) -> Counted:
-        """What Ollama counts when it reads the prompt; it has no tokenizer route and tells no ids.
+        """A text by the model's own vocabulary, where Ollama tells it.
 
-        Costs a prefill and one token, and counts a beginning-of-text token where the model has one.
+        Else, and for a chat, what Ollama counts when it reads the prompt, for it has no tokenizer route: that costs a
+        prefill and one token, tells no ids, and counts a beginning-of-text token where the model has one.
         """
+        if ask.content is not None and (words := await self._vocabularies.of(model)) is not None:
+            ids = await asyncio.to_thread(words.encode, ask.content, parse_special=True)
+            return Counted(len(ids), ids)
         with understood(self.name, model.upstream):
             if ask.content is not None and model.settings.mode == "embedding":
                 found = await self._embedded(model, [ask.content], Embedding([ask.content]))
@@ -175,6 +181,10 @@ class OllamaEngine:
     async def measure(self, model: Model, ask: Generation) -> int | None:
         """None: it counts by reading, which is the work itself; it refuses what is too long."""
         return None
+
+    async def counts_cheaply(self, model: Model) -> bool:
+        """Whether a text can be counted without reading it."""
+        return await self._vocabularies.of(model) is not None
 
     async def context(self, model: Model) -> int:
         """What we load it with."""

@@ -66,7 +66,9 @@ async def _answer(asked: Asked, question: Question) -> AsyncGenerator[Event, Non
     model = await _model(asked, question)
     reader = Reader(brain.search, brain.store.documents, brain.library.first)
     heard = (lambda _: None) if isinstance(model, Problem) else ear(asked, model)
-    answerer = Answerer(reader, partial(slot, asked), heard, brain.counts, brain.reading_tokens)
+    answerer = Answerer(
+        reader, partial(slot, asked), brain.engines, heard, brain.counts, brain.reading_tokens
+    )
     try:
         async with aclosing(answerer.answer(question, turns, model)) as events:
             async for event in events:

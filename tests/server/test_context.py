@@ -8,7 +8,11 @@ import aiohttp
 import orjson
 import pytest
 
-from dunoe.engines.request import Json
+from dunoe.answering.counting import Counter, Counts
+from dunoe.engines.ollama import OllamaEngine
+from dunoe.engines.request import Counting, Json
+from dunoe.portfolio.model import Model
+from dunoe.settings import EngineSettings, ModelSettings, TimeoutSettings
 from tests import tiny
 from tests.served import Served, served
 from tests.server.dialects import Got
@@ -122,6 +126,20 @@ async def test_a_text_too_long_to_embed_is_told_before_anything_is_loaded(
     told = inside(got.json)
     assert got.status == 400
     assert told["prompt_tokens"] > told["context"] > 0
+    assert loads(house) == before
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_question_too_long_for_its_model_is_told_with_numbers(
+    house: Served, reads: bool
+) -> None:
+    before = loads(house)
+
+    got = await call(house, "/api/ask", {"question": LONG[:4000], "context_enabled": reads})
+
+    told = got.json["numbers"]
+    assert got.status == 400
+    assert told["prompt_tokens"] > told["context"] == CONTEXT
     assert loads(house) == before
 
 
@@ -294,3 +312,24 @@ async def test_tokens_are_counted_without_the_model(tmp_path: Path, quick_chat: 
 
     assert before[0] == {"count": len(theirs), "tokens": theirs}
     assert before[1]["count"] == len(before[1]["tokens"]) > before[2]["input_tokens"] > 0
+
+
+async def test_a_text_for_an_ollama_is_counted_by_its_vocabulary_and_not_by_reading(
+    tmp_path: Path, quick_chat: Path
+) -> None:
+    """The Ollama is dunoe's own face, which tells the vocabulary as an Ollama does."""
+    text = "호랑이가 <|im_start|> 담배 피우던 시절"
+    async with served(tmp_path, f'[models.small]\nfile = "{quick_chat}"\n') as house:
+        ours = (await call(house, "/v1/tokenize", {"content": text})).json
+        away = EngineSettings(kind="ollama", url=house.url)
+        engine = OllamaEngine("away", away, TimeoutSettings())
+        try:
+            model = Model("far", "away", "small", ModelSettings(engine="away"), slots=1)
+            theirs = await engine.count(model, Counting(content=text))
+            counted = await Counter(engine, model, Counts()).texts([text])
+        finally:
+            await engine.aclose()
+
+        assert (theirs.count, theirs.tokens) == (ours["count"], ours["tokens"])
+        assert counted == [ours["count"]]
+        assert loads(house) == 0

@@ -64,12 +64,12 @@ async def test_it_loads_and_unloads_a_model_for_whoever_has_an_admin_key(
         await expect(page.locator(".model .state")).to_have_text("준비됨")
         await expect(page.locator("#problem")).to_be_hidden()
         await expect(page.locator("#key")).to_be_hidden()
-        await expect(page.locator(".bar span")).to_have_count(1)
+        await expect(page.locator("#memories .bar span")).to_have_count(1)
         assert [one.state for one in house.brain.runner.view()] == ["ready"]
         assert await page.evaluate("JSON.stringify(localStorage)") == "{}"
         await page.get_by_role("button", name="내리기: tiny").click()
         await expect(page.locator(".model .state")).to_have_text("내려가 있음")
-        await expect(page.locator(".bar span")).to_have_count(0)
+        await expect(page.locator("#memories .bar span")).to_have_count(0)
 
 
 async def test_it_asks_for_a_key_where_everything_needs_one(

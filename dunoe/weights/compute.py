@@ -6,6 +6,7 @@ told from the tensor table; families that compute something else between them co
 
 from dataclasses import dataclass
 
+from dunoe.weights.compute_state import Reading, begin, end, is_scanned
 from dunoe.weights.header import Header
 from dunoe.weights.layers import TEXT_WITHOUT_CACHE, Layer
 from dunoe.weights.scratch import Graph, Result, scratch_size
@@ -15,13 +16,17 @@ F32 = 4
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The largest batch. cells, window_cells: of one slot's caches. *_turn: side of the matrix that turns them."""
+    """The largest batch. cells, window_cells: of one slot's caches. *_turn: side of the matrix that turns them.
+
+    texts: read at once.
+    """
 
     tokens: int
     outputs: int
     cells: int
     window_cells: int
     flash_attention: bool
+    texts: int = 1
     embedding: bool = False
     key_turn: int = 0
     value_turn: int = 0
@@ -43,6 +48,7 @@ class _Model:
         self.is_cached = header.architecture not in TEXT_WITHOUT_CACHE
         self._given(every)
         flow = self._embedded()
+        self.inputs = self._inputs(flow)
         for index, layer in enumerate(every):
             flow = self._layer(flow, index, layer, is_last=index == len(every) - 1)
         self._result(flow)
@@ -60,11 +66,11 @@ class _Model:
         self.masks: dict[bool, tuple[Result, Result, Result]] = {}
         number = 2 if batch.flash_attention else F32
         attending = [one for one in every if one.keys or not self.is_cached]
+        widest = max((one.values for one in every), default=0)
         for is_windowed in sorted({one.is_windowed for one in attending}):
             cells = batch.window_cells if is_windowed else batch.cells
             if not self.is_cached:
                 cells = tokens
-            widest = max((one.values for one in every if one.is_windowed == is_windowed), default=0)
             places = 8 * tokens
             values = places if batch.flash_attention else places * widest
             keep = (give(places), give(values)) if self.is_cached else (give(0), give(0))
@@ -89,12 +95,39 @@ class _Model:
             flow = self._normed(flow)
         return flow
 
+    def _inputs(self, flow: Result) -> Result | None:
+        """What Gemma gives each layer of the tokens besides, for all layers at once."""
+        table = self.shapes.get("per_layer_token_embd.weight")
+        if table is None:
+            return None
+        graph, size = self.graph, F32 * table[0] * self.batch.tokens
+        looked_up = graph.over(graph.step(size, self.tokens))
+        projected = self._normed(graph.over(graph.step(size, flow)))
+        return graph.step(size, graph.over(graph.over(projected, looked_up)))
+
+    def _added(self, flow: Result, index: int, tokens: int) -> Result:
+        """The layer's own input, laid over what comes out of it."""
+        if self.inputs is None:
+            return flow
+        graph = self.graph
+        own = graph.view(self.inputs)
+        gated = graph.over(graph.step(F32 * self._rows(index, "inp_gate") * tokens, flow))
+        if tokens < self.batch.tokens:
+            own = graph.step(gated.size, own, self.chosen)
+        out = graph.step(flow.size, graph.over(gated, own))
+        return graph.over(flow, self._normed(out))
+
     def _has(self, index: int, part: str) -> bool:
-        return f"blk.{index}.{part}.weight" in self.shapes
+        return not self.shapes.keys().isdisjoint(
+            (f"blk.{index}.{part}.weight", f"blk.{index}.{part}")
+        )
 
     def _rows(self, index: int, part: str) -> int:
         shape = self.shapes.get(f"blk.{index}.{part}.weight", (0, 0))
         return shape[1] if len(shape) > 1 else 0
+
+    def _input(self, index: int, part: str) -> int:
+        return self.shapes.get(f"blk.{index}.{part}.weight", (0,))[0]
 
     def _normed(self, flow: Result) -> Result:
         return self.graph.over(self.graph.over(flow))
@@ -108,10 +141,16 @@ class _Model:
     def _layer(self, flow: Result, index: int, layer: Layer, *, is_last: bool) -> Result:
         graph, tokens = self.graph, self.batch.tokens
         before = self._normed(flow) if self._has(index, "attn_norm") else flow
-        if layer.is_windowed in self.masks and (layer.keys or not self.is_cached):
-            out = self._attention(before, index, layer)
+        attends = layer.is_windowed in self.masks and (layer.keys or not self.is_cached)
+        if layer.state and attends:  # side by side
+            said = self._remembered(before, index, layer)
+            seen = self._attention(self._normed(flow), index, layer)
+            out = graph.over(self._product(seen, index, "attn_output", tokens), said)
+        elif attends:
+            seen = self._attention(before, index, layer)
+            out = self._product(seen, index, "attn_output", tokens)
         else:
-            out = self._remembered(before, index)
+            out = self._remembered(before, index, layer)
         if is_last:
             tokens = self.batch.outputs
             out = graph.step(out.size // self.batch.tokens * tokens, out, self.chosen)
@@ -128,13 +167,11 @@ class _Model:
             out = self._feed_forward(ahead, index, tokens)
         if self._has(index, "post_ffw_norm"):
             out = self._normed(out)
-        flow = graph.over(out, flow)
+        flow = self._added(graph.over(out, flow), index, tokens)
         return self._normed(flow) if self._has(index, "layer_output_norm") else flow
 
     def _attention(self, source: Result, index: int, layer: Layer) -> Result:
-        query = self._asked(source, index, "attn_q", self.key_turn)
-        value = self._asked(source, index, "attn_v", self.value_turn)
-        key = self._asked(source, index, "attn_k", self.key_turn)
+        whole, (query, value, key) = self._asked_all(source, index, layer)
         places, value_places, mask = self.masks[layer.is_windowed]
         if self.is_cached:  # they go there, and are read from there
             self.graph.step(0, key, places)
@@ -145,20 +182,61 @@ class _Model:
             out = self._scored(layer, query, (key, value), mask)
         if self.value_turn is not None:
             out = self.graph.step(out.size, self.graph.view(out), self.value_turn)
-        return self._product(self.graph.view(out), index, "attn_output", self.batch.tokens)
+        out = self.graph.view(out)
+        if whole.size == 2 * query.size and not self._has(
+            index, "attn_qkv"
+        ):  # the other half is a gate
+            gate = self.graph.step(query.size, self.graph.view(whole, size=query.size))
+            out = self.graph.over(out, self.graph.over(gate))
+        return out
 
-    def _remembered(self, source: Result, index: int) -> Result:
-        """A layer with a state, roughly: its widest product twice, and what it says."""
+    def _reading(self, index: int, layer: Layer) -> Reading:
+        def rows(part: str) -> int:
+            return self._rows(index, part)
+
+        return Reading(self.graph, self.header, layer, rows, self.batch.tokens, self.batch.texts)
+
+    def _remembered(self, source: Result, index: int, layer: Layer) -> Result:
+        """A layer with a state; other than Mamba roughly: its widest product twice, and what it says."""
+        if is_scanned(reading := self._reading(index, layer)):
+            return end(begin(reading, source))
         parts = ("ssm_in", "attn_qkv", "shortconv.in_proj", "time_mix_receptance")
         rows = max(self._rows(index, part) for part in parts)
         inner = self.graph.step(F32 * rows * self.batch.tokens, source)
         return self.graph.step(self.width, self.graph.step(inner.size, inner))
 
-    def _asked(self, source: Result, index: int, part: str, turn: Result | None) -> Result:
+    def _asked_all(
+        self, source: Result, index: int, layer: Layer
+    ) -> tuple[Result, tuple[Result, ...]]:
+        """The product that holds the queries; queries, values and keys, by a matrix each or one for all."""
+        parts = {"attn_q": self.key_turn, "attn_v": self.value_turn, "attn_k": self.key_turn}
+        if self._has(index, "attn_qkv"):
+            whole = self._product(source, index, "attn_qkv", self.batch.tokens)
+            products = dict.fromkeys(parts, whole)
+            rows = {"attn_v": layer.values, "attn_k": layer.keys}
+            if not self.is_cached:
+                rows = dict.fromkeys(rows, self._rows(index, "attn_qkv") // 3)
+            rows["attn_q"] = self._rows(index, "attn_qkv") - sum(rows.values())
+        else:
+            products = {
+                part: self._product(source, index, part, self.batch.tokens) for part in parts
+            }
+            rows = {part: self._rows(index, part) for part in parts}
+            if rows["attn_q"] == 2 * self._input(index, "attn_output"):
+                rows["attn_q"] //= 2
+        return products["attn_q"], tuple(
+            self._asked(
+                self.graph.view(products[part], size=F32 * rows[part] * self.batch.tokens),
+                index,
+                part,
+                turn,
+            )
+            for part, turn in parts.items()
+        )
+
+    def _asked(self, product: Result, index: int, part: str, turn: Result | None) -> Result:
         """Queries, keys or values: normed where the model does, turned by position and for the cache."""
-        result = self.graph.view(self._product(source, index, part, self.batch.tokens))
-        if self._has(index, f"{part}_norm"):
-            result = self._normed(result)
+        result = self._normed(product) if self._has(index, f"{part}_norm") else product
         if self.is_cached and part != "attn_v":
             result = self.graph.over(result, self.positions)
         if turn is not None:
@@ -189,6 +267,8 @@ class _Model:
         if self._has(index, "ffn_gate"):
             gate = self._product(source, index, "ffn_gate", tokens)
             inner = graph.step(up.size, gate, up)
+        elif up.size > (inner_size := self._input(index, "ffn_down") * tokens * F32):
+            inner = graph.step(inner_size, up)  # both halves in one
         else:
             inner = graph.over(up)
         return self._product(inner, index, "ffn_down", tokens)

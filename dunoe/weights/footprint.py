@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from dunoe.weights.compute import F32, Batch, compute_size
 from dunoe.weights.header import Header, Tensor
-from dunoe.weights.layers import Layer, layer_count, layers, window
+from dunoe.weights.layers import WITHOUT_OUTPUT, Layer, layer_count, layers, window
 from dunoe.weights.quantisation import TENSOR_TYPES
 
 PAD = 256  # cells; llama.cpp makes a cache of whole pads
@@ -109,9 +109,10 @@ def footprint(header: Header, load: Load) -> Footprint:
     every = layers(header)
     split = Split(layer_count(header), load.gpu_layers)
     compute, output = _compute(header, every, load)
+    widest = max(layer.values for layer in every)
     return Footprint(
         weights=_weights(header, split),
-        kv=_on(split, [_kv(header, layer, load) for layer in every]),
+        kv=_on(split, [_kv(header, layer, load, widest) for layer in every]),
         state=_on(split, [4 * (one.shift + one.state) * load.parallel for one in every]),
         compute=Share(card=compute) if split.cards else Share(host=compute),
         output=Share(host=output),
@@ -148,9 +149,11 @@ def row(kv_type: str, count: int) -> int:
     return -(-count // packed.block) * packed.size
 
 
-def _kv(header: Header, layer: Layer, load: Load) -> int:
+def _kv(header: Header, layer: Layer, load: Load, widest: int) -> int:
+    """widest: values of the widest layer; without flash attention all others are made as wide."""
     cells = _window_cells(header, load) if layer.is_windowed else load.cells
-    one = row(load.kv_type, layer.keys) + row(load.kv_type, layer.values)
+    values = layer.values if load.flash_attention or not layer.values else widest
+    one = row(load.kv_type, layer.keys) + row(load.kv_type, values)
     return one * cells * load.streams
 
 
@@ -169,7 +172,9 @@ def _on(split: Split, sizes: list[int]) -> Share:
 def _weights(header: Header, split: Split) -> Share:
     """On the card each tensor by itself; in RAM the stretch of the file that holds those which stay."""
     card, repacked, mapped = 0, 0, list[Tensor]()
-    is_tied = not any(tensor.name == "output.weight" for tensor in header.tensors)
+    is_tied = header.architecture not in WITHOUT_OUTPUT and not any(
+        tensor.name == "output.weight" for tensor in header.tensors
+    )
     for tensor in header.tensors:
         index = _layer_of(tensor, split)
         if index > split.count + 1:
@@ -197,7 +202,9 @@ def _stretch(tensors: Iterable[Tensor]) -> int:
 
 def _layer_of(tensor: Tensor, split: Split) -> int:
     parts = tensor.name.split(".", 2)
-    if parts[0] != "blk" or not parts[1].isdecimal():
+    if tensor.name.startswith("per_layer_"):
+        return 0  # what all layers share lies with the first
+    if parts[0] != "blk" or len(parts) < 2 or not parts[1].isdecimal():
         return split.count  # beside the layers: with the output
     index = int(parts[1])
     return index if index < split.count else split.count + 2  # not run, so not loaded
@@ -230,6 +237,7 @@ def _compute(header: Header, every: tuple[Layer, ...], load: Load) -> tuple[int,
         cells=load.cells,
         window_cells=_window_cells(header, load),
         flash_attention=load.flash_attention,
+        texts=load.parallel,
         embedding=load.outputs is not None,
         key_turn=_turn(header, "key", load),
         value_turn=_turn(header, "value", load),

@@ -18,10 +18,15 @@ WINDOW_EVERY = {
 }  # fmt: skip
 FULL_FIRST = {"smallthinker", "modern-bert"}  # the first of n sees everything, not the last
 NO_WINDOW = {"phi3", "qwen2", "qwen2vl", "qwen3", "llama", "phimoe"}  # named in the file, not used
-CHUNK = 8192  # llama4's window, which its files do not name
+WINDOWS = {"llama4": 8192, "gemma2": 4096}  # where the file names none
+WINDOWED_LAYERS = {"exaone4": 64}  # of a family, only the model with so many layers has windows
 TEXT_WITHOUT_CACHE = {  # they read a text at once and keep nothing
     "bert", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada",
     "llada-moe", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "rnd1", "t5encoder",
+}  # fmt: skip
+WITHOUT_OUTPUT = {  # what they say is a vector: no table of tokens is needed at the end
+    "bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert",
+    "nomic-bert-moe",
 }  # fmt: skip
 
 
@@ -61,10 +66,11 @@ def window(header: Header) -> int:
     """Tokens that a windowed layer sees; 0 where no layer is windowed."""
     if header.architecture in NO_WINDOW:
         return 0
+    needed = WINDOWED_LAYERS.get(header.architecture)
+    if needed is not None and header.block_count != needed:
+        return 0
     said = header.number("attention.sliding_window")
-    if said is None and header.architecture == "llama4":
-        return CHUNK
-    return max(said or 0, 0)
+    return max(said or 0, 0) if said is not None else WINDOWS.get(header.architecture, 0)
 
 
 def each(header: Header, key: str, default: int = 0) -> list[int]:

@@ -47,9 +47,10 @@ class Graph:
         """A result as large as its first source, written over it where nobody else needs that."""
         return self.step(source.size, source, *others, is_over=True)
 
-    def view(self, source: Result, *others: Result) -> Result:
-        """The same memory, seen otherwise, or changed in place."""
-        self.steps.append(Result(source.size, (source, *others), of=source.of or source))
+    def view(self, source: Result, *others: Result, size: int | None = None) -> Result:
+        """The same memory, seen otherwise, or changed in place. size: of the part that is seen; None: all."""
+        seen = source.size if size is None else size
+        self.steps.append(Result(seen, (source, *others), of=source.of or source))
         return self.steps[-1]
 
 

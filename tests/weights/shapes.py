@@ -110,18 +110,20 @@ class _Pen:
         return self.path
 
 
-def _numbers(pen: _Pen, shape: Shape) -> None:
-    pen.number("block_count", shape.layers)
-    pen.number("context_length", shape.context)
-    pen.number("embedding_length", shape.width)
-    pen.number("feed_forward_length", shape.hidden)
-    pen.number("attention.head_count", shape.heads)
-    for key, value in shape.extra.items():
+def _numbers(pen: _Pen, shape: Shape, more: Mapping[str, Number] | None = None) -> None:
+    numbers: dict[str, Number] = {
+        "block_count": shape.layers,
+        "context_length": shape.context,
+        "embedding_length": shape.width,
+        "feed_forward_length": shape.hidden,
+        "attention.head_count": shape.heads,
+    }
+    for key, value in (numbers | dict(shape.extra) | dict(more or {})).items():
         pen.number(key, value)
 
 
-def _decoder(pen: _Pen, shape: Shape) -> None:
-    writer, size = pen.writer, shape.vocabulary
+def _vocabulary(pen: _Pen, size: int) -> None:
+    writer = pen.writer
     writer.add_tokenizer_model("llama")
     bytes_ = [f"<0x{byte:02X}>" for byte in range(BYTES)]
     words = [f"w{number}" for number in range(size - BYTES - 3)]
@@ -132,6 +134,11 @@ def _decoder(pen: _Pen, shape: Shape) -> None:
     writer.add_token_types(kinds)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
+
+
+def _decoder(pen: _Pen, shape: Shape) -> None:
+    size = shape.vocabulary
+    _vocabulary(pen, size)
     _numbers(pen, shape)
     pen.number("attention.head_count_kv", shape.kv_heads)
     pen.number("attention.layer_norm_rms_epsilon", 1e-6)
@@ -205,7 +212,7 @@ def _bert(pen: _Pen, shape: Shape) -> None:
     pen.number("attention.layer_norm_epsilon", 1e-12)
     pen.number("attention.causal", False)
     pen.number("pooling_type", 1)
-    pen.tensor("token_embd.weight", width, size)
+    pen.tensor("token_embd.weight", width, size, type=shape.outer)
     pen.tensor("position_embd.weight", width, shape.context, type="F32")
     pen.tensor("token_types.weight", width, 2, type="F32")
     _layer_norm(pen, "token_embd_norm", width)

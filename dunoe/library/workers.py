@@ -19,6 +19,7 @@ from dunoe.library.worker import MIB, framed
 
 LARGEST = 256 * MIB  # bytes of a file
 LARGEST_REPLY = 2**30
+S_PER_MIB = 10.0  # on top of a file's limit: Kiwi takes 5 for words it has not seen, on a free core
 RENEWED_AFTER = 2000  # files: what libraries leak is given back
 
 AGAIN = ("crashed", "worker_did_not_start")  # what may have come from outside
@@ -29,7 +30,8 @@ class Workers:
     """A pool; use it with `async with`, on the thread of the event loop. Processes start when they are needed.
 
     count: processes at most. memory: bytes that a file may add to what a process has
-    (half a gigabyte for the morphemes). limit_s: seconds for a file. largest: bytes of one.
+    (half a gigabyte for the morphemes). limit_s: seconds for a file, and `S_PER_MIB` more for its size.
+    largest: bytes of one.
     """
 
     version = VERSION
@@ -80,18 +82,18 @@ class Workers:
         Unavailable when no process starts, which is not the file's fault.
         """
         job = {"path": os.fsencode(path).hex(), "name": _name(path.name), "limit": limit_tokens}
-        return await self._do([orjson.dumps(job)])
+        return await self._do([orjson.dumps(job)], _size_of(path))
 
     async def read_bytes(self, data: bytes, name: str, limit_tokens: int) -> Taken:
         """The same of bytes that are no file here: an upload, a document of a test set."""
         job = {"path": None, "name": _name(PurePath(name).name), "limit": limit_tokens}
-        return await self._do([orjson.dumps(job), data])
+        return await self._do([orjson.dumps(job), data], len(data))
 
-    async def _do(self, frames: list[bytes]) -> Taken:
+    async def _do(self, frames: list[bytes], size: int) -> Taken:
         async with self._free:
             worker = self._idle.pop()
             try:
-                reply = await worker.ask(frames)
+                reply = await worker.ask(frames, size)
                 if reply.is_spent or worker.jobs >= RENEWED_AFTER:
                     await worker.stop()
             finally:
@@ -113,33 +115,33 @@ class _Worker:
         self.jobs = 0
         self.log: BinaryIO | None = None
 
-    async def ask(self, frames: list[bytes], *, is_second: bool = False) -> Reply:
-        """Have a job done. Left early, by an error or by being cancelled, it leaves no process behind.
+    async def ask(self, frames: list[bytes], size: int, *, is_second: bool = False) -> Reply:
+        """Have a job of so many bytes done. Left early, by an error or by being cancelled, it leaves no process.
 
         A nest that is lost is not the file's fault, and a process that was killed need not be: who runs out of
         memory kills whom they like. So the file is read again, once.
         """
         try:
-            return await self._ask(frames)
+            return await self._ask(frames, self.limit_s + S_PER_MIB * size / MIB)
         except Lost as exc:
             if is_second:
                 raise _did_not_start(str(exc)) from exc
         except Problem as problem:
             if is_second or problem.code not in AGAIN:
                 raise
-        return await self.ask(frames, is_second=True)
+        return await self.ask(frames, size, is_second=True)
 
-    async def _ask(self, frames: list[bytes]) -> Reply:
+    async def _ask(self, frames: list[bytes], limit_s: float) -> Reply:
         is_whole = False
         try:
             process = self.process or await self._start()
             self.jobs += 1
-            with anyio.fail_after(self.limit_s):
+            with anyio.fail_after(limit_s):
                 reply = await _exchange(process, frames)
             is_whole = True
             return reply
         except TimeoutError as exc:
-            raise _too_slow(self.limit_s) from exc
+            raise _too_slow(limit_s) from exc
         except (OSError, EOFError) as exc:
             raise _crashed(await self._ended()) from exc
         except ValueError as exc:  # no reply of ours
@@ -197,6 +199,14 @@ async def _receive(process: Hatched) -> bytes:
     return await process.reader.readexactly(size)
 
 
+def _size_of(path: Path) -> int:
+    """Bytes of a file; 0 of one that vanished, as the worker will find out."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _name(name: str) -> str:
     """A file's name in letters that JSON has; it only tells kinds of text apart, and is a title."""
     return name.encode("utf-8", "replace").decode()
@@ -221,8 +231,8 @@ def _too_much(memory: int) -> Unreadable:
 def _too_slow(limit_s: float) -> Unreadable:
     return Unreadable(
         Text(
-            f"{limit_s:g}초 안에 읽지 못한 파일입니다",
-            f"this file was not read within {limit_s:g} s",
+            f"{limit_s:.0f}초 안에 읽지 못한 파일입니다",
+            f"this file was not read within {limit_s:.0f} s",
         ),
         Text("파일을 나누어 넣어 주세요.", "split it into smaller files."),
         code="too_slow",

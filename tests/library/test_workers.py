@@ -19,10 +19,14 @@ from dunoe.errors import Unavailable
 from dunoe.library import nest
 from dunoe.library.unreadable import Unreadable
 from dunoe.library.workers import Workers
+from tests.library.parsing import documents
 
 MIB = 2**20
 SMALL = b"# Nests\n\nThe wren builds a round nest.\n"
 LONG = b"The wren builds a round nest. " * 400_000  # takes seconds to read
+PACKED = documents.hwpx(
+    "<hp:p><hp:run><hp:t>굴뚝새는 둥지를 짓는다.</hp:t></hp:run></hp:p>" * 50_000
+)  # few bytes, too
 
 pytestmark = pytest.mark.anyio
 
@@ -109,10 +113,20 @@ async def test_a_broken_file_says_why_and_the_next_one_is_read(workers: Workers)
     assert workers.pids == before
 
 
+async def test_a_large_file_has_more_time_than_a_small_one(tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("굴뚝새는 둥지를 짓는다. " * 100_000, "utf-8")
+    async with Workers(1, 512 * MIB, 0.001) as impatient:
+        with refused("too_slow"):
+            await impatient.read_bytes(PACKED, "small.hwpx", 100)
+        taken = await impatient.read(book, 300)
+    assert "".join(one.text for one in taken.passages) == book.read_text("utf-8")
+
+
 async def test_a_file_that_takes_too_long_ends_its_process() -> None:
     async with Workers(1, 512 * MIB, 0.01) as impatient:
         with refused("too_slow"):
-            await impatient.read_bytes(LONG, "nests.txt", 100)
+            await impatient.read_bytes(PACKED, "nests.hwpx", 100)
         assert impatient.pids == []
 
 

@@ -12,6 +12,7 @@ from dunoe.weights.layers import TEXT_WITHOUT_CACHE, Layer
 from dunoe.weights.scratch import Graph, Result, scratch_size
 
 F32 = 4
+EXPERT_LIMIT = 512  # llama.cpp takes no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class _Model:
     def _inputs(self, flow: Result) -> Result | None:
         """What Gemma gives each layer of the tokens besides, for all layers at once."""
         table = self.shapes.get("per_layer_token_embd.weight")
-        if table is None:
+        if not table:
             return None
         graph, size = self.graph, F32 * table[0] * self.batch.tokens
         looked_up = graph.over(graph.step(size, self.tokens))
@@ -127,7 +128,7 @@ class _Model:
         return shape[1] if len(shape) > 1 else 0
 
     def _input(self, index: int, part: str) -> int:
-        return self.shapes.get(f"blk.{index}.{part}.weight", (0,))[0]
+        return (self.shapes.get(f"blk.{index}.{part}.weight") or (0,))[0]
 
     def _normed(self, flow: Result) -> Result:
         return self.graph.over(self.graph.over(flow))
@@ -275,7 +276,8 @@ class _Model:
 
     def _experts(self, source: Result, index: int, tokens: int) -> Result:
         graph, number = self.graph, self.header.number
-        count, used = number("expert_count") or 0, number("expert_used_count") or 0
+        count = min(max(number("expert_count") or 0, 1), EXPERT_LIMIT)
+        used = min(max(number("expert_used_count") or 0, 1), count)
         chances = graph.over(graph.step(F32 * count * tokens, source))
         order = graph.step(F32 * count * tokens, chances)
         best = graph.view(order)

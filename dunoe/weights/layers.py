@@ -44,8 +44,8 @@ class Layer:
 
 def layers(header: Header) -> tuple[Layer, ...]:
     """The layers that are run, first to last; raises `BadModelFile` where the file does not say how many."""
-    reading = _Reading(header)
-    return tuple(reading.layer(index) for index in range(layer_count(header)))
+    count, reading = layer_count(header), _Reading(header)  # in this order: a count may be absurd
+    return tuple(reading.layer(index) for index in range(count))
 
 
 def layer_count(header: Header) -> int:

@@ -1,5 +1,8 @@
 """What a model takes is known from its header: figures that others measured."""
 
+import tracemalloc
+from contextlib import suppress
+
 import pytest
 
 from dunoe.weights.footprint import Load, footprint
@@ -57,3 +60,29 @@ def test_the_input_embedding_stays_in_ram() -> None:
 def test_a_file_that_does_not_say_its_layers_is_no_model(count: int | None) -> None:
     with pytest.raises(BadModelFile, match=r"층|layers"):
         footprint(known("llama", {} if count is None else {"block_count": count}), Load(4096))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("block_count", 2**32 - 1),
+        ("expert_used_count", 2**32 - 1),
+        ("ssm.conv_kernel", 0),
+        ("attention.head_count_kv", (2**31,) * 3),
+    ],
+)
+def test_a_number_that_cannot_be_costs_no_memory(key: str, value: int | tuple[int, ...]) -> None:
+    tensors = (
+        Tensor("blk.0.ffn_gate_exps.weight", (64, 64, 8), "F16", 0, 65_536),
+        Tensor("blk.0.ssm_in.weight", (), "F16", 65_536, 2),
+        Tensor("blk.1.attn_qkv.weight", (64,), "F16", 65_568, 128),
+        Tensor("blk", (1,), "F32", 65_696, 4),
+        Tensor("per_layer_token_embd.weight", (), "F32", 65_728, 4),
+    )
+    header = known("llama", {**LLAMA_3B, "block_count": 3, key: value}, tensors)  # type: ignore[dict-item]  # hostile
+    tracemalloc.start()
+    with suppress(BadModelFile):
+        footprint(header, Load(4096))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2**22

@@ -202,7 +202,7 @@ def _together(one: Placed, other: Placed, room: int) -> Together:
 
 
 def told(found: Plan) -> dict[str, Any]:  # Any: JSON
-    """The plan as JSON, sizes in bytes."""
+    """The plan as JSON, sizes in bytes. total: all that llama.cpp itself will log, so without the driver's overhead."""
     return {
         "vram": found.vram,
         "reserve": found.vram - found.room,
@@ -227,6 +227,7 @@ def _seat(seat: Placed) -> dict[str, Any]:  # Any: JSON
         "parallel": seat.candidate.load.parallel,
         "kv_type": seat.candidate.load.kv_type,
         "bytes": {part.name: asdict(getattr(takes, part.name)) for part in fields(takes)},
+        "total": takes.total,
         "card": takes.card,
         "ram": takes.host,
     }

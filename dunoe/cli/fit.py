@@ -23,12 +23,11 @@ from dunoe.cli.terminal import (
     settings_from,
 )
 from dunoe.engines import build
-from dunoe.engines.llama_server import CONTEXT
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.catalogue import Catalogue, mode_of
 from dunoe.portfolio.entries import known
-from dunoe.portfolio.memory import OUR_CARD, budgets
+from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, has_card
 from dunoe.portfolio.plan import (
     Candidate,
     Place,
@@ -256,7 +255,7 @@ def size_of_card(settings: Settings, asked: str | None) -> int:
                 Text("--vram 16GiB처럼 쓰세요.", "write it as in --vram 16GiB."),
             ) from exc
     here = machine.look()
-    return budgets(settings, here)[OUR_CARD] if settings.card.vram is not None or here.cards else 0
+    return budgets(settings, here)[OUR_CARD] if has_card(settings, here) else 0
 
 
 async def _candidates(settings: Settings, names: Sequence[str]) -> list[Candidate]:

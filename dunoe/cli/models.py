@@ -24,6 +24,7 @@ from dunoe.cli.terminal import (
 )
 from dunoe.errors import BadRequest, Text
 from dunoe.portfolio.catalogue import Catalogue
+from dunoe.portfolio.memory import has_card
 from dunoe.portfolio.suggest import suggest
 from dunoe.settings import Settings
 from dunoe.weights.shelf import Shelf
@@ -82,9 +83,9 @@ async def _found(settings: Settings) -> list[Json]:
             models: list[Json] = (await client.json("GET", "/api/brain"))["models"]
             return models
     except NoServer:
-        catalogue = Catalogue(
-            settings, Shelf(settings.models_folder), suggest(machine.look()).source
-        )
+        here, shelf = machine.look(), Shelf(settings.models_folder)
+        first, on_card = suggest(here).source, has_card(settings, here)
+        catalogue = Catalogue(settings, shelf, first, has_card=on_card)
         return [
             {
                 "name": model.name,

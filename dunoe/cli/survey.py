@@ -13,11 +13,12 @@ from dunoe.engines import build
 from dunoe.engines.engine import Engine
 from dunoe.errors import NotFound, Problem, Text
 from dunoe.machine import Machine
-from dunoe.portfolio.memory import OUR_CARD, budgets, footprint
+from dunoe.portfolio.memory import OUR_CARD, budgets, footprint, has_card
 from dunoe.portfolio.model import Model
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
 from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
+from dunoe.weights.measured import Measured
 from dunoe.weights.naming import parts_of
 from dunoe.weights.shelf import Shelf
 
@@ -79,7 +80,9 @@ def _file(what: str, one: ModelSettings, settings: Settings, here: Machine) -> F
         header, *_ = [read_whole(part) for part in parts_of(one.file)]
     except BadModelFile as problem:
         return Finding(what, False, problem.message)
-    size, budget = footprint(one), budgets(settings, here)[OUR_CARD]
+    measured = Measured(settings.cache_folder)
+    size = footprint(one, has_card=has_card(settings, here), measured=measured)
+    budget = budgets(settings, here)[OUR_CARD]
     if size > budget:
         return Finding(
             what,

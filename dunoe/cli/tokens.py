@@ -48,7 +48,7 @@ def tokens(  # noqa: PLR0913 - one parameter an option: this is how typer reads 
 ) -> None:
     """표준 입력의 글을 모델의 토큰으로 셉니다, 모델을 올리지 않고 · count the tokens of stdin, exactly"""
     settings = settings_from(config)
-    tokenizer = Tokenizer.of(_file(settings, file), settings.vocabularies_folder)
+    tokenizer = Tokenizer.of(_file(settings, file), settings.cache_folder)
     for text in _strings(sys.stdin.buffer) if jsonl else [_text(sys.stdin.buffer.read())]:
         found = tokenizer.encode(text, add_special=ends, parse_special=special)
         if as_json:

@@ -18,7 +18,7 @@ KINDS: dict[str, Callable[[str, EngineSettings, TimeoutSettings], Engine]] = {
 
 def engines(settings: Settings) -> dict[str, Engine]:
     """Every engine by its name. Nothing is connected or started yet; whoever asks for them closes them."""
-    found: dict[str, Engine] = {LLAMA: LlamaEngine(settings.timeouts, settings.vocabularies_folder)}
+    found: dict[str, Engine] = {LLAMA: LlamaEngine(settings.timeouts, settings.cache_folder)}
     for name, engine in settings.engines.items():
         found[name] = KINDS[engine.kind](name, engine, settings.timeouts)
     return found

@@ -1,6 +1,7 @@
 """llama.cpp as an engine: embedded, one process for each loaded model, or a `llama-server` elsewhere."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from dunoe.engines.child import Child
 from dunoe.engines.engine import Listed
 from dunoe.engines.events import Event
 from dunoe.engines.llama_reading import Readers
-from dunoe.engines.llama_server import CONTEXT, LlamaServerEngine
+from dunoe.engines.llama_server import LlamaServerEngine
 from dunoe.engines.request import (
     Counted,
     Counting,
@@ -21,8 +22,12 @@ from dunoe.engines.request import (
     Reranking,
 )
 from dunoe.errors import EngineFailed, Text, Unavailable
+from dunoe.portfolio.memory import CONTEXT, remember
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, TimeoutSettings
+from dunoe.weights.measured import Measured, logged_share
+
+log = logging.getLogger(__name__)
 
 DEATH_S = 1.0  # seconds between a broken connection and the news that the process is dead
 
@@ -33,9 +38,10 @@ class LlamaEngine:
     name = LLAMA
 
     def __init__(self, timeouts: TimeoutSettings, cache_folder: Path | None = None) -> None:
-        """cache_folder: where vocabularies that were read are kept; None: nowhere."""
+        """cache_folder: where is kept what is found out of files (vocabularies, what a load took); None: nowhere."""
         self._timeouts = timeouts
         self._readers = Readers(cache_folder)
+        self._measured = None if cache_folder is None else Measured(cache_folder)
         self._children: dict[str, tuple[Child, LlamaServerEngine]] = {}
 
     async def load(self, model: Model) -> None:
@@ -50,6 +56,16 @@ class LlamaEngine:
             kind="llama", url=f"http://127.0.0.1:{child.port}", api_key=child.api_key
         )
         self._children[model.name] = child, LlamaServerEngine(self.name, where, self._timeouts)
+        await asyncio.to_thread(self._remember, model, child)
+
+    def _remember(self, model: Model, child: Child) -> None:
+        """What the load took, for the next time; on a full disk it is told again then."""
+        share = logged_share(child.news)
+        if self._measured is not None and share is not None:
+            try:
+                remember(self._measured, model.settings, share)
+            except OSError as exc:
+                log.warning("what %s takes is not kept: %s", model.name, exc)
 
     async def unload(self, model: Model) -> None:
         """End the model's process: that gives its memory back for certain."""

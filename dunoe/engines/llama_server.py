@@ -21,9 +21,9 @@ from dunoe.engines.request import (
 )
 from dunoe.engines.tool_choice import must_call, tools_of
 from dunoe.errors import BadRequest, Text, TooLong
+from dunoe.portfolio.memory import CONTEXT
 from dunoe.portfolio.model import Model
 
-CONTEXT = {"chat": 8192, "embedding": 2048, "rerank": 2048}  # where the settings say nothing
 PROBE = "=0="  # stands for text in a prompt whose other parts we want to know
 
 

@@ -16,6 +16,7 @@ from dunoe.portfolio.memory import OUR_CARD, footprint
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, RESERVED, ROLES, EngineSettings, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_header
+from dunoe.weights.measured import Measured
 from dunoe.weights.shelf import Shelf
 
 SLOTS_ELSEWHERE = 1024  # a server that queues for itself is not held back by us
@@ -26,11 +27,15 @@ Mode = Literal["chat", "embedding", "rerank"]
 class Catalogue:
     """Names to models. Cheap to ask; `refresh` looks at the folder again, `offer` takes an engine's list."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, first_model: str) -> None:
-        """first_model: the source to pull where there is no model yet."""
+    def __init__(
+        self, settings: Settings, shelf: Shelf, first_model: str, *, has_card: bool = False
+    ) -> None:
+        """first_model: the source to pull where there is no model yet. has_card: models are loaded onto one."""
         self.settings = settings
         self.shelf = shelf
         self.first_model = first_model
+        self.has_card = has_card
+        self._measured = Measured(settings.cache_folder)
         self._building = Lock()  # names are built in threads, for it reads files
         self._sizes: dict[tuple[str, str], int] = {}
         self._offered: dict[str, tuple[str, ...]] = {}
@@ -47,6 +52,7 @@ class Catalogue:
             self._refresh()
 
     def _refresh(self) -> None:
+        self._measured = Measured(self.settings.cache_folder)  # a load may have told more
         models = {name: self._model(name, one) for name, one in self.settings.models.items()}
         aliases = {a: name for name, one in self.settings.models.items() for a in one.aliases}
         taken = {*aliases, *RESERVED}
@@ -54,8 +60,7 @@ class Catalogue:
             is_model = pulled.header.kind == "model"  # an adapter or a projector runs only with one
             if pulled.name in taken or not is_model:
                 continue
-            mode = mode_of(pulled.header)
-            one = ModelSettings(file=pulled.path, footprint=pulled.size, mode=mode)
+            one = ModelSettings(file=pulled.path, mode=mode_of(pulled.header))
             models.setdefault(pulled.name, self._model(pulled.name, one))
         for engine, names in list(self._offered.items()):
             for name in [name for name in names if name not in taken]:
@@ -159,12 +164,12 @@ class Catalogue:
         slots = one.parallel or (1 if engine.kind == "ollama" else SLOTS_ELSEWHERE)
         return Model(name, one.engine, upstream, one, slots, takes, card)
 
-    @staticmethod
-    def _embedded(name: str, one: ModelSettings) -> Model:
+    def _embedded(self, name: str, one: ModelSettings) -> Model:
         if one.file is not None and one.file.is_file() and "mode" not in one.model_fields_set:
             mode = _mode_in(one.file, one.file.stat().st_mtime_ns)
             one = one.model_copy(update={"mode": mode})
-        return Model(name, LLAMA, name, one, one.parallel or 1, footprint(one), OUR_CARD)
+        takes = footprint(one, has_card=self.has_card, measured=self._measured)
+        return Model(name, LLAMA, name, one, one.parallel or 1, takes, OUR_CARD)
 
 
 def mode_of(header: Header) -> Mode:

@@ -22,7 +22,7 @@ from dunoe.library.present import Present
 from dunoe.library.search import Search
 from dunoe.machine import Machine
 from dunoe.portfolio.catalogue import Catalogue
-from dunoe.portfolio.memory import budgets
+from dunoe.portfolio.memory import budgets, has_card
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.suggest import suggest
 from dunoe.residency.runner import Runner
@@ -202,7 +202,8 @@ def _brain(
     here = machine.look()
     shelf, rooms = Shelf(settings.models_folder), budgets(settings, here)
     runner = Runner(engines, rooms, settings.queue)
-    catalogue = Catalogue(settings, shelf, suggest(here).source)
+    on_card = has_card(settings, here)
+    catalogue = Catalogue(settings, shelf, suggest(here).source, has_card=on_card)
     return Brain(
         settings=settings,
         machine=here,

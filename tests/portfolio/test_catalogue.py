@@ -6,9 +6,13 @@ import pytest
 
 from dunoe import settings_check
 from dunoe.errors import NotFound, Unavailable
+from dunoe.portfolio import memory
 from dunoe.portfolio.catalogue import SLOTS_ELSEWHERE, Catalogue
-from dunoe.portfolio.memory import OUR_CARD
+from dunoe.portfolio.memory import OUR_CARD, footprint, remember
 from dunoe.settings import LLAMA
+from dunoe.weights.footprint import Share
+from dunoe.weights.header import Header, read_model
+from dunoe.weights.measured import Measured
 from dunoe.weights.shelf import Shelf
 from tests import tiny
 
@@ -121,7 +125,8 @@ def test_a_pulled_file_is_a_model_by_its_own_name(tmp_path: Path, shared: Path) 
     tiny.embedding_model(shelf / "found.gguf")
     assert not house.has("found")
     house.refresh()
-    assert house.find("found").footprint == (shelf / "found.gguf").stat().st_size
+    found = house.find("found")
+    assert found.footprint == footprint(found.settings) > (shelf / "found.gguf").stat().st_size
     (shelf / "found.gguf").unlink()
     house.refresh()
     assert not house.has("found")
@@ -163,3 +168,31 @@ def test_a_file_of_the_settings_says_itself_what_it_is_for(tmp_path: Path, share
     )
     modes = {model.name: model.settings.mode for model in house.models()}
     assert modes == {"e": "embedding", "r": "rerank", "told": "chat", "broken": "chat"}
+
+
+def test_what_a_load_took_counts_from_the_next_look(tmp_path: Path) -> None:
+    house = catalogue(tmp_path)
+    model = house.find("tiny")
+    remember(Measured(house.settings.cache_folder), model.settings, Share(host=123))
+    assert house.find("tiny").footprint == model.footprint
+    house.refresh()
+    assert house.find("tiny").footprint == 123
+
+
+def test_a_list_reads_no_header_twice_not_even_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[Path]()
+
+    def count(file: Path) -> Header:
+        read.append(file)
+        return read_model(file)
+
+    monkeypatch.setattr(memory, "read_model", count)
+    house = catalogue(tmp_path)
+    house.refresh()
+    assert read == [tmp_path / "tiny.gguf"]
+    (tmp_path / "tiny.gguf").write_bytes(b"y" * 2000)
+    house.refresh()
+    assert house.find("tiny").footprint == 2000
+    assert len(read) == 2

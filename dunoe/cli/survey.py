@@ -15,6 +15,7 @@ from dunoe.errors import NotFound, Problem, Text
 from dunoe.machine import Machine
 from dunoe.portfolio.memory import OUR_CARD, budgets, footprint, has_card
 from dunoe.portfolio.model import Model
+from dunoe.portfolio.policy import policy_for
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
 from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
@@ -103,7 +104,8 @@ def _file(what: str, one: ModelSettings, settings: Settings, here: Machine) -> F
             ),
         )
     said = f"{header.architecture}, {header.quantisation}, {decimal(size)}"
-    return Finding(what, True, Text(said, said))
+    note = policy_for(what, one.file.name).note or Text("", "")  # what its makers would tell
+    return Finding(what, True, Text(*(f"{said}. {told}" if told else said for told in note)))
 
 
 def _pulled(settings: Settings, here: Machine) -> list[Finding]:

@@ -125,6 +125,9 @@ class Scripted:
     async def count(self, model: Model, ask: Counting) -> Counted:
         raise NotImplementedError
 
+    async def measure(self, model: Model, ask: Generation) -> int | None:
+        return None
+
     async def context(self, model: Model) -> int:
         raise NotImplementedError
 

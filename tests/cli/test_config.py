@@ -174,3 +174,13 @@ def test_what_is_in_force_is_shown_as_toml_without_secrets(
     (tmp_path / "again.toml").write_text(shown, "utf-8")
     again = typed("config", "show", "--config", "again.toml").out
     assert tomllib.loads(again) == tree
+
+
+def test_it_says_how_a_model_wants_to_be_asked(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text(
+        f'[models."deepseek-r1:14b"]\nfile = "{tiny_chat}"\n', "utf-8"
+    )
+
+    assert "시스템 프롬프트와 예시를 넣지 마세요" in typed("config", "check").out

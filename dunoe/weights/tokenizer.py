@@ -14,17 +14,13 @@ from typing import Protocol
 from dunoe.errors import BadRequest, Text
 from dunoe.weights.header import Header
 from dunoe.weights.tokenizer_cache import Parts, kept, parts_of
-from dunoe.weights.tokenizer_merging import SPACE, Bpe, Spm, byte_letters
-from dunoe.weights.tokenizer_special import parted
+from dunoe.weights.tokenizer_merging import Bpe, Spm
+from dunoe.weights.tokenizer_seams import LETTERS
+from dunoe.weights.tokenizer_special import BYTE, CONTROL, UNKNOWN, USER_DEFINED, Finder
 from dunoe.weights.tokenizer_unigram import Unigram
-from dunoe.weights.tokenizer_vocabulary import (
-    BYTE,
-    CONTROL,
-    UNKNOWN,
-    USER_DEFINED,
-    Vocabulary,
-)
+from dunoe.weights.tokenizer_vocabulary import Vocabulary
 from dunoe.weights.tokenizer_wordpiece import WordPiece
+from dunoe.weights.tokenizer_words import SPACE
 
 REMEMBERED = 2**21  # letters of pieces whose ids are kept, all together
 
@@ -44,6 +40,8 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Vocabulary, kind: Kind) -> None:
         self.vocabulary, self.kind = vocabulary, kind
+        users = [special for special in vocabulary.specials if not special.is_control]
+        self._finders = Finder(users), Finder(vocabulary.specials)
         self._known: dict[str, tuple[int, ...]] = {}
         self._letters = 0
 
@@ -93,7 +91,7 @@ class Tokenizer:
         except UnicodeEncodeError:  # half a surrogate is no letter
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         after_special = True
-        for part in parted(text, self.vocabulary.specials, parse_special):
+        for part in self._finders[parse_special].parted(text):
             if isinstance(part, int):
                 yield [part]
             else:
@@ -127,7 +125,7 @@ class Tokenizer:
     def _bytes(self) -> list[bytes]:
         vocabulary = self.vocabulary
         spells_bytes = vocabulary.family == "bpe" and not vocabulary.pre.spaced
-        table = {ord(letter): byte for byte, letter in enumerate(byte_letters())}
+        table = {ord(letter): byte for byte, letter in enumerate(LETTERS)}
         shown = {special.id for special in vocabulary.specials}
         out = []
         for number, text in enumerate(vocabulary.tokens):
@@ -148,10 +146,11 @@ class Tokenizer:
 
 
 def _kind(parts: Parts) -> Kind:
-    vocabulary = parts.vocabulary
+    vocabulary, junctions, pairs = parts.vocabulary, parts.junctions, parts.pairs
     if vocabulary.family == "wordpiece":
         return WordPiece(vocabulary)
     if parts.merges is not None:
-        return Bpe(vocabulary, parts.merges, parts.junctions)
-    kind = Spm if vocabulary.family == "spm" else Unigram
-    return kind(vocabulary, parts.junctions)
+        return Bpe(vocabulary, parts.merges, junctions, pairs)
+    if vocabulary.family == "spm":
+        return Spm(vocabulary, junctions, pairs)
+    return Unigram(vocabulary, junctions, pairs, parts.moving)

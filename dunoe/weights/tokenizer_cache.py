@@ -1,25 +1,31 @@
 """What was read from a file's vocabulary, kept so that the next time takes milliseconds.
 
 One file for each model file, named by a digest of what the model file is (place, size, time). Tables lie in it as
-they are used: nothing is built. A file of another version or a damaged one is made again.
+they are used: nothing is built. A file of another version or a damaged one is made again; the oldest are removed.
 """
 
 import hashlib
 import zlib
+from array import array
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import orjson
 
 from dunoe.weights.header import Header, read_header
+from dunoe.weights.tokenizer_charsmap import Charsmap
+from dunoe.weights.tokenizer_cuttings import Pre
 from dunoe.weights.tokenizer_merging import Merges, junctions_of
-from dunoe.weights.tokenizer_splits import Pre
-from dunoe.weights.tokenizer_vocabulary import Special, Vocabulary, vocabulary_of
+from dunoe.weights.tokenizer_seams import pairs_of
+from dunoe.weights.tokenizer_special import Special
+from dunoe.weights.tokenizer_vocabulary import Vocabulary, vocabulary_of
 from dunoe.weights.tokenizer_words import SEVERAL
 
-VERSION = b"dunoe tokens 1\n"
+VERSION = b"dunoe tokens 2\n"
+KEPT = 16  # files; a person has few models, and each takes 1 to 15 MB
 _PLACES = 8  # bytes of the length and of the checksum that follow the version
 
 
@@ -28,23 +34,34 @@ class Parts:
     """All that a tokenizer is made of.
 
     junctions: where tokens reach over the beginning of a word; None: nearly everywhere.
+    pairs: the letters that are neighbours in a token, two after two.
+    moving: the letters that the file's map may change; None: any.
     """
 
     vocabulary: Vocabulary
     merges: Merges | None
     junctions: list[tuple[str, str]] | None
+    pairs: str
+    moving: str | None
 
 
 def parts_of(header: Header) -> Parts:
     """The parts from a header that was read with its arrays."""
     vocabulary = vocabulary_of(header)
     merges = Merges.of(vocabulary) if vocabulary.family == "bpe" else None
+    texts = [*vocabulary.tokens, *merges.phantoms] if merges else vocabulary.tokens
     junctions: list[tuple[str, str]] = []
     if merges is not None and vocabulary.pre.spaced:
-        junctions = merges.junctions([*vocabulary.tokens, *merges.phantoms].__getitem__)
+        junctions = merges.junctions(texts.__getitem__)
     elif merges is None:
         junctions = junctions_of(vocabulary.tokens)
-    return Parts(vocabulary, merges, junctions if len(junctions) <= SEVERAL else None)
+    return Parts(
+        vocabulary,
+        merges,
+        junctions if len(junctions) <= SEVERAL else None,
+        pairs_of(texts, spells_bytes=merges is not None and not vocabulary.pre.spaced),
+        Charsmap(vocabulary.charsmap).moving() if vocabulary.charsmap else "",
+    )
 
 
 def kept(path: Path, folder: Path | None) -> Parts:
@@ -60,7 +77,16 @@ def kept(path: Path, folder: Path | None) -> Parts:
         with NamedTemporaryFile(dir=folder, suffix=".new", delete=False) as file:
             file.write(_packed(parts))
         Path(file.name).replace(place)
+        _tidy(folder)
     return parts
+
+
+def _tidy(folder: Path) -> None:
+    """Remove all but the newest files, and what an interrupted write left."""
+    found = [path for path in folder.iterdir() if path.suffix in (".tokens", ".new")]
+    by_age = sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in by_age[KEPT:]:
+        path.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:
@@ -74,58 +100,60 @@ def _digest(path: Path) -> str:
 
 def _packed(parts: Parts) -> bytes:
     vocabulary, merges = parts.vocabulary, parts.merges
+    tables = {
+        "types": vocabulary.types,
+        "charsmap": vocabulary.charsmap,
+        "pairs": parts.pairs.encode("utf-32-le", "surrogatepass"),
+        "scores": array("d", vocabulary.scores).tobytes() if any(vocabulary.scores) else b"",
+    } | ({} if merges is None else merges.tables())
     head = {
         "family": vocabulary.family,
         "pre": asdict(vocabulary.pre),
         "tokens": vocabulary.tokens,
-        "types": vocabulary.types.hex(),
-        "scores": vocabulary.scores if any(vocabulary.scores) else [],
-        "charsmap": vocabulary.charsmap.hex(),
         "specials": [asdict(special) for special in vocabulary.specials],
         "ids": vocabulary.ids,
         "flags": vocabulary.flags,
         "junctions": parts.junctions,
+        "moving": parts.moving,
         "phantoms": None if merges is None else merges.phantoms,
-        "merges": 0 if merges is None else len(merges.keys),
+        "tables": {name: len(table) for name, table in tables.items()},
     }
     body = orjson.dumps(head)
-    tables = b"" if merges is None else merges.tables
-    check = zlib.crc32(tables, zlib.crc32(body))
-    return (
-        VERSION
-        + len(body).to_bytes(_PLACES, "little")
-        + check.to_bytes(_PLACES, "little")
-        + body
-        + tables
-    )
+    rest = b"".join([len(body).to_bytes(_PLACES, "little"), body, *tables.values()])
+    return VERSION + zlib.crc32(rest).to_bytes(_PLACES, "little") + rest
 
 
 def _unpacked(data: bytes) -> Parts:
     """The parts again; raise `ValueError` where they are not whole."""
-    start = len(VERSION) + 2 * _PLACES
-    size = int.from_bytes(data[len(VERSION) : len(VERSION) + _PLACES], "little")
-    check = int.from_bytes(data[len(VERSION) + _PLACES : start], "little")
-    if data[: len(VERSION)] != VERSION or zlib.crc32(memoryview(data)[start:]) != check:
+    start = len(VERSION) + _PLACES
+    rest = memoryview(data)[start:]
+    check = int.from_bytes(data[len(VERSION) : start], "little")
+    if data[: len(VERSION)] != VERSION or zlib.crc32(rest) != check:
         raise ValueError("not whole")
-    head = orjson.loads(memoryview(data)[start : start + size])
+    at = _PLACES + int.from_bytes(rest[:_PLACES], "little")
+    head: dict[str, Any] = orjson.loads(rest[_PLACES:at])  # Any: JSON
+    tables: dict[str, memoryview] = {}
+    for name, size in head["tables"].items():
+        tables[name] = rest[at : at + size]
+        at += size
     tokens: list[str] = head["tokens"]
-    merges = None
-    if head["phantoms"] is not None:
-        merges = Merges.lying_in(memoryview(data)[start + size :], head["merges"], head["phantoms"])
     vocabulary = Vocabulary(
         family=head["family"],
         pre=Pre(**head["pre"]),
         tokens=tokens,
-        types=bytes.fromhex(head["types"]),
-        scores=tuple(head["scores"]) or (0.0,) * len(tokens),
+        types=bytes(tables["types"]),
+        scores=tables["scores"].cast("d") or array("d", bytes(8 * len(tokens))),
         merges=(),
-        charsmap=bytes.fromhex(head["charsmap"]),
+        charsmap=bytes(tables["charsmap"]),
         specials=[Special(**special) for special in head["specials"]],
         ids=head["ids"],
         flags=head["flags"],
         by_text=dict(zip(tokens, range(len(tokens)), strict=True)),
     )
-    junctions = head["junctions"]
-    if junctions is not None:
-        junctions = [(before, after) for before, after in junctions]
-    return Parts(vocabulary, merges, junctions)
+    return Parts(
+        vocabulary,
+        None if head["phantoms"] is None else Merges.lying_in(tables, head["phantoms"]),
+        junctions=head["junctions"],
+        pairs=bytes(tables["pairs"]).decode("utf-32-le", "surrogatepass"),
+        moving=head["moving"],
+    )

@@ -6,30 +6,17 @@ together, the best score first, and equal scores from the left: the `tokenizers`
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-
-from tokenizers import Tokenizer as RustTokenizer
-from tokenizers.models import BPE
+from codecs import charmap_decode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from dunoe.weights.tokenizer_pairs import Best, merged
-from dunoe.weights.tokenizer_splits import Split, split_of
-from dunoe.weights.tokenizer_vocabulary import BadVocabulary, Vocabulary, broken
-from dunoe.weights.tokenizer_words import words_of
+from dunoe.weights.tokenizer_seams import END, LETTERS, SEAM, ByParts
+from dunoe.weights.tokenizer_splits import split_of
+from dunoe.weights.tokenizer_vocabulary import Vocabulary, broken
+from dunoe.weights.tokenizer_words import SPACE, words_of
 
-MANY = 20_000  # new pieces; from here on it pays to build the Rust model (0.1 to 0.6 s, once)
-SPACE = "▁"
-
-
-def byte_letters() -> list[str]:
-    """The letter that stands for each byte in a vocabulary that spells bytes (GPT-2's table)."""
-    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    letters = {byte: chr(byte) for byte in plain}
-    others = (byte for byte in range(256) if byte not in letters)
-    letters.update({byte: chr(256 + number) for number, byte in enumerate(others)})
-    return [letters[byte] for byte in range(256)]
-
-
-_LETTERS = {byte: letter for byte, letter in enumerate(byte_letters())}
+SEEN = 2**16  # pairs of symbols whose merge is remembered
 
 
 class Merges:
@@ -49,36 +36,43 @@ class Merges:
     def of(cls, vocabulary: Vocabulary) -> "Merges":
         """The table of a vocabulary; of two equal merges the first counts."""
         names = dict(vocabulary.by_text)
-        found: dict[int, tuple[int, int]] = {}
+        get = names.get
+        keys, ranks, results = [], [], []
         for rank, merge in enumerate(vocabulary.merges):
             space = merge.find(" ", 1)
             if space < 0:
                 continue
             left, right = merge[:space], merge[space + 1 :]
-            both = left + right
-            for text in (left, right, both):
-                if text not in names:
-                    names[text] = len(names)
-            found.setdefault(names[left] << 32 | names[right], (rank, names[both]))
-        keys = array("Q", sorted(found))
-        pairs = [found[key] for key in keys]
-        ranks = array("I", [rank for rank, _ in pairs])
-        results = array("I", [result for _, result in pairs])
-        return cls(keys, ranks, results, list(names)[len(vocabulary.tokens) :])
+            first, second, both = get(left), get(right), get(left + right)
+            if first is None or second is None or both is None:
+                first, second, both = (
+                    names.setdefault(text, len(names)) for text in (left, right, left + right)
+                )
+            keys.append(first << 32 | second)
+            ranks.append(rank)
+            results.append(both)
+        if len(set(keys)) < len(keys):
+            firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True)).values()
+            order = sorted(firsts, key=keys.__getitem__)
+        else:
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+        return cls(
+            array("Q", map(keys.__getitem__, order)),
+            array("I", map(ranks.__getitem__, order)),
+            array("I", map(results.__getitem__, order)),
+            list(names)[len(vocabulary.tokens) :],
+        )
 
     @classmethod
-    def lying_in(cls, data: memoryview, count: int, phantoms: list[str]) -> "Merges":
-        """The table where it lies as `tables` gave it; raise `ValueError` when it does not fit."""
-        if len(data) != 16 * count:
-            raise ValueError("not whole")
-        keys, ranks, results = data[: 8 * count], data[8 * count : 12 * count], data[12 * count :]
-        return cls(keys.cast("Q"), ranks.cast("I"), results.cast("I"), phantoms)
+    def lying_in(cls, tables: Mapping[str, memoryview], phantoms: list[str]) -> "Merges":
+        """The table where it lies as `tables` gave it."""
+        ranks, results = tables["ranks"].cast("I"), tables["results"].cast("I")
+        return cls(tables["keys"].cast("Q"), ranks, results, phantoms)
 
-    @property
-    def tables(self) -> bytes:
+    def tables(self) -> dict[str, bytes]:
         """What `lying_in` takes."""
-        kinds = zip("QII", (self.keys, self.ranks, self.results), strict=True)
-        return b"".join(array(kind, table).tobytes() for kind, table in kinds)
+        ranks, results = array("I", self.ranks).tobytes(), array("I", self.results).tobytes()
+        return {"keys": array("Q", self.keys).tobytes(), "ranks": ranks, "results": results}
 
     def best(self, left: int, right: int) -> Best[int]:
         """The rank and result of two symbols."""
@@ -90,6 +84,8 @@ class Merges:
         except KeyError:
             at = bisect_left(self.keys, key)
             is_there = at < len(self.keys) and self.keys[at] == key
+            if len(self._seen) > SEEN:
+                self._seen.clear()
             self._seen[key] = pair = (self.ranks[at], self.results[at]) if is_there else None
             return pair
 
@@ -110,15 +106,19 @@ class Bpe:
     """A vocabulary of the `gpt2` kind (or `gemma4`: spaces written `▁`, letters as they are)."""
 
     def __init__(
-        self, vocabulary: Vocabulary, merges: Merges, junctions: list[tuple[str, str]] | None
+        self,
+        vocabulary: Vocabulary,
+        merges: Merges,
+        junctions: list[tuple[str, str]] | None,
+        pairs: str,
     ) -> None:
         self.vocabulary, self.merges = vocabulary, merges
         self.by_text, self.pre = vocabulary.by_text, vocabulary.pre
         self.phantoms = {text: len(vocabulary.tokens) + n for n, text in enumerate(merges.phantoms)}
-        self.cut: Split = split_of(self.pre.cutting)
+        self.cut, self.cut_words = split_of(self.pre.cutting)
         self.words = words_of(junctions)
         self.symbols: dict[str, int] = {}
-        self.new, self.rust = 0, None  # type: int, RustTokenizer | None
+        self.parts = ByParts(pairs, self.ids_of)
 
     def pieces(self, text: str, after_special: bool) -> list[str]:
         """The pieces that have ids of their own."""
@@ -130,20 +130,27 @@ class Bpe:
     def ids(self, pieces: Iterable[str]) -> dict[str, tuple[int, ...]]:
         """The ids of each piece."""
         pieces = list(pieces)
-        self.new += len(pieces)
-        if self.new < MANY:
-            return {piece: self.ids_of(piece) for piece in pieces}
-        return self.ids_by_rust(pieces)
+        if self.cut_words is None:
+            return self.words_ids(pieces)
+        marked = SEAM.join(self.cut_words(END.join(pieces))).split(END)
+        words = [[word for word in piece.split(SEAM) if word] for piece in marked]
+        found = self.words_ids(list(set(chain.from_iterable(words))))
+        return {
+            piece: tuple(chain.from_iterable(map(found.__getitem__, parts)))
+            for piece, parts in zip(pieces, words, strict=True)
+        }
+
+    def words_ids(self, words: list[str]) -> dict[str, tuple[int, ...]]:
+        """As `ids`, of what is cut no further before it is merged."""
+        if not self.pre.whole_words:
+            return self.parts.ids(words)
+        numbers = {word: self.by_text.get(self.spelled(word)) for word in words}
+        found = self.parts.ids([word for word, number in numbers.items() if number is None])
+        return found | {word: (number,) for word, number in numbers.items() if number is not None}
 
     def spelled(self, piece: str) -> str:
         """The piece in the letters of the vocabulary."""
-        return piece if self.pre.spaced else piece.encode().decode("latin-1").translate(_LETTERS)
-
-    def whole(self, piece: str) -> int | None:
-        """The token that the piece is, where pieces are not taken apart."""
-        if self.pre.whole_words or (self.pre.spaced and not piece.strip("\n")):
-            return self.by_text.get(piece)
-        return None
+        return piece if self.pre.spaced else charmap_decode(piece.encode(), "strict", LETTERS)[0]
 
     def symbol(self, letter: str) -> int:
         """A letter's id; below zero when no token and no merge knows it."""
@@ -155,12 +162,10 @@ class Bpe:
             return number
 
     def ids_of(self, piece: str) -> tuple[int, ...]:
-        """The ids of one piece."""
-        text = self.spelled(piece)
-        whole = self.whole(text)
-        if whole is not None:
-            return (whole,)
-        return self.known(merged([self.symbol(letter) for letter in text], self.merges.best))
+        """The ids of one piece, by merging."""
+        if self.pre.spaced and piece in self.by_text and not piece.strip("\n"):
+            return (self.by_text[piece],)
+        return self.known(merged([*map(self.symbol, self.spelled(piece))], self.merges.best))
 
     def known(self, symbols: Sequence[int]) -> tuple[int, ...]:
         """The symbols, with those that are no token spelled in bytes; bytes that are no token are left out."""
@@ -179,50 +184,18 @@ class Bpe:
                     out.append(self.by_text[name])
         return tuple(out)
 
-    def ids_by_rust(self, pieces: list[str]) -> dict[str, tuple[int, ...]]:
-        """As `ids`, for many pieces."""
-        rust = self.rust = self.rust or self.built()
-        out: dict[str, tuple[int, ...]] = {}
-        merging: list[tuple[str, str]] = []
-        for piece in pieces:
-            text = self.spelled(piece)
-            whole = self.whole(text)
-            if whole is not None:
-                out[piece] = (whole,)
-            elif min(map(self.symbol, text)) < 0:
-                out[piece] = self.ids_of(piece)
-            else:
-                merging.append((piece, text))
-        found = rust.encode(
-            [text for _, text in merging], is_pretokenized=True, add_special_tokens=False
-        )
-        gathered: list[list[int]] = [[] for _ in merging]
-        for number, word in zip(found.ids, found.word_ids, strict=True):
-            if word is not None:
-                gathered[word].append(number)
-        out.update(
-            {piece: self.known(ids) for (piece, _), ids in zip(merging, gathered, strict=True)}
-        )
-        return out
-
-    def built(self) -> RustTokenizer:
-        """The same merges in the Rust library."""
-        names = self.by_text | self.phantoms
-        texts = [*self.vocabulary.tokens, *self.merges.phantoms]
-        order = sorted(zip(self.merges.ranks, self.merges.keys, strict=True))
-        return RustTokenizer(
-            BPE(names, [(texts[key >> 32], texts[key & 0xFFFFFFFF]) for _, key in order])
-        )
-
 
 class Spm:
     """A vocabulary of the `llama` kind."""
 
-    def __init__(self, vocabulary: Vocabulary, junctions: list[tuple[str, str]] | None) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, junctions: list[tuple[str, str]] | None, pairs: str
+    ) -> None:
         self.by_text, self.scores = vocabulary.by_text, vocabulary.scores
         self.has_space_prefix = vocabulary.flags["space_prefix"]
         self.words = words_of(junctions)
         self.bytes = [self.byte(number) for number in range(256)]
+        self.parts = ByParts(pairs, self.ids_of)
 
     def byte(self, number: int) -> int:
         """The token that stands for a byte."""
@@ -239,7 +212,7 @@ class Spm:
 
     def ids(self, pieces: Iterable[str]) -> dict[str, tuple[int, ...]]:
         """The ids of each piece."""
-        return {piece: self.ids_of(piece) for piece in pieces}
+        return self.parts.ids(list(pieces))
 
     def best(self, left: str, right: str) -> Best[str]:
         """Two symbols merge when they are a token together."""
@@ -270,6 +243,3 @@ def junctions_of(tokens: Iterable[str]) -> list[tuple[str, str]]:
                 found.append((token[:at], token[at:]))
             at = token.find(SPACE, at + 1)
     return found
-
-
-__all__ = ["BadVocabulary", "Bpe", "Merges", "Spm", "byte_letters", "junctions_of", "merged"]

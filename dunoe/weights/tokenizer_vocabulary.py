@@ -3,15 +3,19 @@
 A vocabulary that llama.cpp refuses to load is refused here, too; nothing in it is believed before it was checked.
 """
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
 from dunoe.errors import BadRequest, NotSupported, Text
 from dunoe.weights.header import Header, Value
-from dunoe.weights.tokenizer_splits import PRES, Pre
+from dunoe.weights.tokenizer_cuttings import PRES, Pre
+from dunoe.weights.tokenizer_special import BYTE, NORMAL, Special, specials_of, token_id
 
-NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+LONGEST = (
+    1024  # letters of a token that is looked for at every place of a text; real ones have up to 256
+)
 
 FAMILIES = {"gpt2": "bpe", "gemma4": "bpe", "llama": "spm", "t5": "unigram", "bert": "wordpiece"}
 
@@ -24,53 +28,9 @@ _DEFAULTS: dict[str, dict[str, int | None]] = {
     "bert": {"bos": 101, "eos": None, "unknown": 100, "seperator": 102},
 }
 
-# Tokens that end an answer: control tokens, whatever their type in the file says.
-_ENDS = {
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>",
-    "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>",
-    "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[",  # noqa: RUF001
-}  # fmt: skip
-# Tokens that fill in the middle, by the key that names them; the first one there is a control token.
-_FILLS = {
-    (
-        "fim_pre",
-        "prefix",
-    ): "<|fim_prefix|> <fim-prefix> <fim_prefix> <｜fim▁begin｜> <PRE> ▁<PRE> <|code_prefix|> "  # noqa: RUF001
-    "<|prefix|>",
-    (
-        "fim_suf",
-        "suffix",
-    ): "<|fim_suffix|> <fim-suffix> <fim_suffix> <｜fim▁hole｜> <SUF> ▁<SUF> <|code_suffix|> "  # noqa: RUF001
-    "<|suffix|>",
-    (
-        "fim_mid",
-        "middle",
-    ): "<|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> "  # noqa: RUF001
-    "<|middle|>",
-    ("fim_pad",): "<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]",
-    ("fim_rep",): "<|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame>",
-    ("fim_sep",): "<|file_sep|>",
-}
-_ALWAYS_PARSED = ("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>")
-
 
 class BadVocabulary(BadRequest):
     """The file's vocabulary contradicts itself; llama.cpp would not load it either."""
-
-
-@dataclass(frozen=True)
-class Special:
-    """A token that is looked for in the text before anything else.
-
-    is_control: found only where special tokens are parsed.
-    strips_left, strips_right: it takes the white space beside it along.
-    """
-
-    text: str
-    id: int
-    is_control: bool
-    strips_left: bool = False
-    strips_right: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +41,7 @@ class Vocabulary:
     pre: Pre
     tokens: list[str]
     types: bytes
-    scores: tuple[float, ...]
+    scores: Sequence[float]
     merges: tuple[str, ...]
     charsmap: bytes
     specials: list[Special]
@@ -124,7 +84,7 @@ class _Reading:
             scores=self.scores(len(tokens)),
             merges=self.merges() if family == "bpe" else (),
             charsmap=self.charsmap() if family == "unigram" else b"",
-            specials=list(self.specials(tokens, types, by_text)),
+            specials=specials_of(self.header, tokens, types, by_text),
             ids=ids,
             flags=self.flags(family, pre, ids),
             by_text=by_text,
@@ -158,25 +118,29 @@ class _Reading:
         tokens = self.array("tokens", str)
         if not tokens:
             raise broken("토큰이 없습니다", "there are no tokens")
-        return [str(token) or f"[EMPTY_{number}]" for number, token in enumerate(tokens)]
+        if "" in tokens:
+            return [str(token) or f"[EMPTY_{number}]" for number, token in enumerate(tokens)]
+        return list(map(str, tokens))
 
     def types(self, count: int) -> bytes:
-        types = self.array("token_type", int)
-        if not types:
+        said = self.array("token_type", int)
+        if not said:
             return bytes([NORMAL]) * count
+        types = [kind for kind in said if isinstance(kind, int)]
         if len(types) < count:
             raise broken("토큰 종류가 모자랍니다", "there are fewer token types than tokens")
-        return bytes(
-            kind if isinstance(kind, int) and 0 <= kind <= 6 else 0 for kind in types[:count]
-        )
+        if not 0 <= min(types) <= max(types) <= BYTE:
+            types = [kind if 0 <= kind <= BYTE else 0 for kind in types]
+        return bytes(types[:count])
 
-    def scores(self, count: int) -> tuple[float, ...]:
-        scores = self.header.metadata.get("tokenizer.ggml.scores", ())
-        if not isinstance(scores, tuple) or (scores and len(scores) < count):
+    def scores(self, count: int) -> Sequence[float]:
+        said = self.header.metadata.get("tokenizer.ggml.scores", ())
+        if not isinstance(said, tuple) or (said and len(said) < count):
             raise broken("토큰 점수가 모자랍니다", "there are fewer scores than tokens")
-        if not all(isinstance(score, int | float) and isfinite(score) for score in scores):
+        scores = array("d", [score for score in said if isinstance(score, int | float)][:count])
+        if len(scores) < min(count, len(said)) or not all(map(isfinite, scores)):
             raise broken("점수가 수가 아닙니다", "a score is not a number")
-        return tuple(float(score) for score in scores[:count]) or (0.0,) * count
+        return scores or array("d", bytes(8 * count))
 
     def merges(self) -> tuple[str, ...]:
         if (
@@ -184,7 +148,7 @@ class _Reading:
             and self.header.vocabulary_pre != "kimi-k2"
         ):
             raise broken("병합 규칙이 없습니다", "there are no merges")
-        return tuple(str(merge) for merge in self.array("merges", str))
+        return tuple(map(str, self.array("merges", str)))
 
     def charsmap(self) -> bytes:
         numbers = self.array("precompiled_charsmap", int)
@@ -196,10 +160,6 @@ class _Reading:
             raise broken("charsmap이 깨졌습니다", "its charsmap is broken")
         return data
 
-    def number(self, key: str) -> int | None:
-        value = self.header.metadata.get(f"tokenizer.ggml.{key}_token_id")
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
-
     def flag(self, key: str, default: bool) -> bool:
         value = self.header.metadata.get(f"tokenizer.ggml.{key}")
         return value if isinstance(value, bool) else default
@@ -209,7 +169,7 @@ class _Reading:
         if not pre.has_default_bos:
             found["bos"] = None
         for name, default in found.items():
-            said = self.number(name)
+            said = token_id(self.header, name)
             if said is not None and 0 <= said < count:
                 found[name] = said
             elif default is not None and default >= count:
@@ -237,58 +197,6 @@ class _Reading:
                 raise broken(f"'{name}' 토큰이 없습니다", f"it has no '{name}' token")
         return flags
 
-    def specials(
-        self, tokens: list[str], types: bytes, by_text: dict[str, int]
-    ) -> Iterator[Special]:
-        kinds = self.kinds(types, by_text)
-        strips_left, strips_right = self.strips(tokens, kinds, by_text)
-        found = sorted(kinds, key=lambda number: -len(tokens[number].encode()))
-        for number in found:
-            yield Special(
-                tokens[number],
-                number,
-                kinds[number] != USER_DEFINED,
-                number in strips_left,
-                number in strips_right,
-            )
-
-    def kinds(self, types: bytes, by_text: dict[str, int]) -> dict[int, int]:
-        """The tokens that are looked for in text, with the kind that llama.cpp gives them in the end."""
-        kinds = {
-            number: kind
-            for number, kind in enumerate(types)
-            if kind in (CONTROL, USER_DEFINED, UNKNOWN)
-        }
-        ends = {text for text in _ENDS if text in by_text}
-        for keys, names in _FILLS.items():
-            if all(self.number(key) is None for key in keys):
-                ends.update([name for name in names.split() if name in by_text][:1])
-        kinds.update({by_text[text]: CONTROL for text in ends})
-        kinds.update({by_text[text]: USER_DEFINED for text in _ALWAYS_PARSED if text in by_text})
-        calls = {"<|call|>", "<|calls|>"} & ends
-        if "<|end|>" in ends and calls and {"<|return|>", "<|flush|>"} & ends:
-            kinds[by_text["<|end|>"]] = USER_DEFINED
-        if {"<|tool_response>", "</s>"} <= ends:
-            del kinds[by_text["</s>"]]
-        return kinds
-
-    def strips(
-        self, tokens: list[str], kinds: dict[int, int], by_text: dict[str, int]
-    ) -> tuple[set[int], set[int]]:
-        """Tokens that take white space along, which llama.cpp knows by the names of models."""
-        pre = self.header.vocabulary_pre or ""
-        name = (self.header.text("general.name") or "").lower()
-        if any(part in pre for part in ("jina-v2-de", "jina-v2-es", "jina-v2-code")) or any(
-            part in self.header.architecture for part in ("nomic-bert-moe", "jina-bert-v3")
-        ):
-            return {by_text["<mask>"]} if "<mask>" in by_text else set(), set()
-        if "phi-3" in name or "phi3" in name:
-            plain = ("<unk>", "<s>", "<|endoftext|>")
-            return set(), {number for number in kinds if tokens[number] not in plain}
-        if "modern-bert" in name and "[MASK]" in by_text:
-            return {by_text["[MASK]"]}, set()
-        return set(), set()
-
 
 _OTHER_FILE = Text(
     "같은 모델의 다른 GGUF 파일을 쓰거나, 이 모델을 실행한 뒤 그 엔진이 센 값을 보세요.",
@@ -303,3 +211,11 @@ def broken(ko: str, en: str) -> BadVocabulary:
         ),
         Text("파일을 지우고 다시 받으세요.", "remove it and fetch it again."),
     )
+
+
+def lengths_of(tokens: Sequence[str]) -> list[int]:
+    """The lengths that tokens have, in letters; raise `BadVocabulary` where looking for them would take for ever."""
+    lengths = sorted(set(map(len, tokens)))
+    if lengths[-1] > LONGEST:
+        raise broken("토큰이 너무 깁니다", "a token is too long")
+    return lengths

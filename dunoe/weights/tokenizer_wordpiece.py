@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 
 from dunoe.weights import tokenizer_letters as letters
 from dunoe.weights.tokenizer_splits import ranges
-from dunoe.weights.tokenizer_vocabulary import Vocabulary
+from dunoe.weights.tokenizer_vocabulary import Vocabulary, lengths_of
 from dunoe.weights.tokenizer_words import SPACE
 
 _ASSIGNED = (
@@ -26,11 +26,9 @@ class WordPiece:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.by_text, self.unknown = vocabulary.by_text, vocabulary.ids["unknown"]
         self.lowers, self.strips = vocabulary.flags["lowercase"], vocabulary.flags["strip_accents"]
-        self.longest: dict[str, int] = {}
-        for text in vocabulary.tokens:
-            if len(text) > self.longest.get(text[0], 0):
-                self.longest[text[0]] = len(text)
-        self.seen: dict[str, str] = {}
+        self.lengths = lengths_of(vocabulary.tokens)[::-1]
+        self.seen = _Plain(self.plain)
+        self.tokens = lru_cache(2**15)(self._tokens)
 
     def pieces(self, text: str, after_special: bool) -> list[str]:
         """The pieces that have ids of their own."""
@@ -42,19 +40,18 @@ class WordPiece:
 
     def ids_of(self, piece: str) -> tuple[int, ...]:
         """The ids of the words in a piece."""
-        plain = "".join([self.seen.get(letter) or self.plain(letter) for letter in piece])
+        plain = piece.translate(self.seen)
         out: list[int] = []
         for word in plain.replace("\0", "").split("\n"):
             if word:
                 out += self.tokens(SPACE + word)
         return tuple(out)
 
-    def plain(self, letter: str) -> str:
+    def plain(self, point: int) -> str:
         """What a letter becomes: nothing (a zero), itself, or a word of its own (between line ends)."""
-        point = ord(letter)
         base = point
         if self.strips and _is(point, *_ASSIGNED):
-            base = ord(unicodedata.normalize("NFD", letter)[0])
+            base = ord(unicodedata.normalize("NFD", chr(point))[0])
         found = chr(base)
         if (
             base in (0, 0xFFFD)
@@ -69,22 +66,33 @@ class WordPiece:
                 base < 0x7F and _is(base, letters.SYMBOL)
             )
             found = f"\n{found}\n" if is_sign else found
-        self.seen[letter] = found
         return found
 
-    def tokens(self, word: str) -> list[int]:
+    def _tokens(self, word: str) -> list[int]:
         """The tokens of one word; unknown as a whole where a part is."""
         out, at = [], 0
         while at < len(word):
-            for end in range(min(len(word), at + self.longest.get(word[at], 0)), at, -1):
-                number = self.by_text.get(word[at:end])
-                if number is not None:
-                    out.append(number)
-                    at = end
+            for length in self.lengths:
+                part = word[at : at + length]
+                if part in self.by_text:
+                    out.append(self.by_text[part])
+                    at += len(part)
                     break
             else:
                 return [] if self.unknown is None else [self.unknown]
         return out
+
+
+class _Plain(dict[int, str]):
+    """For each letter what it becomes, as `str.translate` takes it; found when first asked for."""
+
+    def __init__(self, find: Callable[[int], str]) -> None:
+        super().__init__()
+        self.find = find
+
+    def __missing__(self, point: int) -> str:
+        self[point] = found = self.find(point)
+        return found
 
 
 @cache

@@ -1,6 +1,9 @@
 """Ids must be llama.cpp's own, for every vocabulary and every text: a count that is off by one is a lie."""
 
 import json
+import os
+import random
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,10 @@ import pytest
 
 from dunoe.errors import BadRequest
 from dunoe.weights.tokenizer import Tokenizer
-from dunoe.weights.tokenizer_merging import Bpe
+from dunoe.weights.tokenizer_cache import KEPT, VERSION
+from dunoe.weights.tokenizer_merging import Bpe, Spm
+from dunoe.weights.tokenizer_seams import Seams
+from dunoe.weights.tokenizer_unigram import Unigram
 from tests.tiny import VOCAB
 
 NAMES = sorted(path.stem.removeprefix("ggml-vocab-") for path in VOCAB.glob("*.gguf"))
@@ -88,16 +94,52 @@ def test_a_damaged_folder_only_means_reading_the_file_again(tmp_path: Path) -> N
         assert kept.read_bytes() == whole
 
 
-def test_many_new_pieces_get_the_same_ids_from_the_rust_library() -> None:
-    known = Tokenizer.of(VOCAB / "ggml-vocab-qwen2.gguf")
-    text = " ".join(f"두뇌{number}는{number * 7}" for number in range(500)) + "\u0378𠀀"
-    one_by_one = known.encode(text)
-    assert isinstance(known.kind, Bpe)
-    pieces = known.kind.pieces(text, after_special=True)
-    assert known.kind.ids_by_rust(list(set(pieces))) == {
-        piece: known.kind.ids_of(piece) for piece in set(pieces)
-    }
-    assert [number for piece in pieces for number in known.kind.ids_of(piece)] == one_by_one
+def test_the_folder_keeps_the_newest_files_and_trusts_no_other(tmp_path: Path) -> None:
+    for number in range(KEPT + 4):
+        stranger = tmp_path / f"{number:032x}.tokens"
+        stranger.write_bytes(b"not ours")
+        os.utime(stranger, (number, number))
+    (tmp_path / "half.new").write_bytes(b"")
+    os.utime(tmp_path / "half.new", (0, 0))
+    (tmp_path / "note.txt").write_text("stays")
+    Tokenizer.of(VOCAB / "ggml-vocab-gpt-2.gguf", tmp_path)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert len(kept) == KEPT + 1 and "note.txt" in kept
+    assert f"{KEPT + 3:032x}.tokens" in kept and f"{4:032x}.tokens" not in kept
+
+
+def test_a_kept_file_with_a_right_sum_and_wrong_words_is_made_again(tmp_path: Path) -> None:
+    path = VOCAB / "ggml-vocab-gpt-2.gguf"
+    Tokenizer.of(path, tmp_path)
+    (place,) = tmp_path.iterdir()
+    whole = place.read_bytes()
+    start = len(VERSION) + 8
+    for wrong in (b"[]", b"{}", whole[start + 8 :].replace(b'"keys":', b'"kegs":', 1), b"1" * 99):
+        rest = len(wrong).to_bytes(8, "little") + wrong
+        place.write_bytes(VERSION + zlib.crc32(rest).to_bytes(8, "little") + rest)
+        assert Tokenizer.of(path, tmp_path).encode("안녕") == tokenizer("gpt-2").encode("안녕")
+        assert place.read_bytes() == whole
+
+
+class Unbroken(Seams):
+    """No seams: every piece is merged as a whole."""
+
+    def lies_between(self, left: str, right: str) -> bool:
+        return "\ud800" in (left, right)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "bert-bge"])
+def test_a_piece_cut_at_its_seams_has_the_ids_of_the_whole(name: str) -> None:
+    known, whole = (Tokenizer.of(VOCAB / f"ggml-vocab-{name}.gguf") for _ in range(2))
+    assert isinstance(known.kind, Bpe | Spm | Unigram) and isinstance(whole.kind, type(known.kind))
+    whole.kind.parts.seams = Unbroken("")
+    dice = random.Random(4)
+    letters = [case["text"] for case in korean()] + list("두뇌¡漢字ệ▁é1あ\u0627")
+    for _ in range(1000):
+        text = "".join(dice.choice(letters)[: dice.randrange(1, 9)] for _ in range(12))
+        assert known.encode(text) == whole.encode(text), text
+    cut = known.kind.parts
+    assert len(cut.known) < len(whole.kind.parts.known)
 
 
 def test_half_a_surrogate_counts_as_the_replacement_letter() -> None:

@@ -16,7 +16,7 @@ import pytest
 from gguf import GGUFValueType, GGUFWriter
 
 from dunoe.weights.tokenizer import Tokenizer
-from dunoe.weights.tokenizer_splits import PRES
+from dunoe.weights.tokenizer_cuttings import PRES
 from tests import tiny
 
 # With DUNOE_TOKENIZER_STRINGS=3000: every vocabulary and every way of cutting text, half an hour.

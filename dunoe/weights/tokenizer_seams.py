@@ -1,0 +1,121 @@
+"""Where no token reaches over from one letter to the next: new pieces are cut there, and the parts are met again.
+
+Merging two sides of such a seam is merging each on its own: the ids are those of the whole. Korean words seldom
+come again, their parts nearly always.
+"""
+
+from codecs import charmap_build, charmap_encode
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, compress, count, islice
+from operator import add
+
+from dunoe.weights.tokenizer_words import SPACE
+
+REMEMBERED = 2**20  # letters of parts whose ids are kept, all together
+NEIGHBOURS = 2**17  # pairs of letters that are remembered
+END = "\ud800"  # between pieces; no text has it
+SEAM = "\ud801"  # nor this one
+_NO_ID = -2  # in place of the end of a piece
+_NO_TEXT = "ÿ"  # the letter of byte 255, which is in no text either
+
+
+def byte_letters() -> list[str]:
+    """The letter that stands for each byte in a vocabulary that spells bytes (GPT-2's table)."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    letters = {byte: chr(byte) for byte in plain}
+    others = (byte for byte in range(256) if byte not in letters)
+    letters.update({byte: chr(256 + number) for number, byte in enumerate(others)})
+    return [letters[byte] for byte in range(256)]
+
+
+LETTERS = "".join(byte_letters())
+
+
+def pairs_of(tokens: Iterable[str], *, spells_bytes: bool) -> str:
+    """The neighbours inside tokens, two letters after two; a byte of a letter that is cut is half a surrogate.
+
+    Between plain letters (a to z, spaces) is no seam, so their tokens say nothing.
+    """
+    wanted = [token for token in tokens if not _is_plain_word(token)]
+    if spells_bytes:
+        spelled = charmap_encode(_NO_TEXT.join(wanted), "replace", charmap_build(LETTERS))[0]
+        row = spelled.decode("utf-8", "surrogateescape")
+        between = "\udcff"
+    else:
+        row, between = END.join(wanted), END
+    pairs = set(map(add, row, islice(row, 1, None)))
+    return "".join(sorted(pair for pair in pairs if between not in pair))
+
+
+def _is_plain_word(token: str) -> bool:
+    bare = token[1:] if token[0] in "Ġ▁" else token
+    return bare.isascii() and (bare.isalpha() or not bare)
+
+
+class Seams(dict[str, str]):
+    """For two neighbours the left one, with a mark behind it where a seam lies; found when first asked for."""
+
+    def __init__(self, pairs: str) -> None:
+        super().__init__()
+        self.pairs = frozenset(map(add, pairs[::2], pairs[1::2]))
+        self.marked: dict[str, str] = {}  # one text for all pairs that begin alike
+
+    def __missing__(self, pair: str) -> str:
+        if len(self) > NEIGHBOURS:
+            self.clear()
+            self.marked.clear()
+        marked = pair[0] + SEAM if self.lies_between(*pair) else pair[0]
+        self[pair] = marked = self.marked.setdefault(marked, marked)
+        return marked
+
+    def lies_between(self, left: str, right: str) -> bool:
+        """No token has both letters, nor the last byte of one and the first of the other."""
+        if END in (left, right):
+            return True
+        if left + right in self.pairs or (_is_plain(left) and _is_plain(right)):
+            return False
+        last, first = chr(0xDC00 + left.encode()[-1]), chr(0xDC00 + right.encode()[0])
+        return self.pairs.isdisjoint((left + first, last + right, last + first))
+
+    def parts(self, row: str) -> list[str]:
+        """A text cut at every seam."""
+        marked = "".join(map(self.__getitem__, map(add, row, islice(row, 1, None))))
+        return (marked + row[-1:]).split(SEAM)
+
+
+def _is_plain(letter: str) -> bool:
+    return (letter.isascii() and letter.isalpha()) or letter in (" ", SPACE)
+
+
+class ByParts:
+    """The ids of pieces from those of their parts. ids_of: finds those of a part."""
+
+    def __init__(self, pairs: str, ids_of: Callable[[str], tuple[int, ...]]) -> None:
+        self.seams, self.ids_of = Seams(pairs), ids_of
+        self.known: dict[str, tuple[int, ...]] = {END: (_NO_ID,)}
+        self.letters = 0
+
+    def ids(self, pieces: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The ids of each piece."""
+        if not pieces:
+            return {}
+        parts = self.seams.parts(END.join([*pieces, ""]))
+        known = self.learned(set(parts))
+        ids = tuple(chain.from_iterable(map(known.__getitem__, parts)))
+        ends = compress(count(), map(_NO_ID.__eq__, ids))
+        out, at = {}, 0
+        for piece, end in zip(pieces, ends, strict=True):
+            out[piece] = ids[at:end]
+            at = end + 1
+        return out
+
+    def learned(self, parts: set[str]) -> dict[str, tuple[int, ...]]:
+        """What is known, with these parts."""
+        known = self.known
+        new = parts.difference(known)
+        self.letters += sum(map(len, new))
+        if self.letters > REMEMBERED:  # a new dictionary: a thread may be reading the old one
+            self.letters = sum(map(len, new))
+            self.known = known = {part: known[part] for part in {*parts, END} - new}
+        known.update({part: self.ids_of(part) for part in new})
+        return known

@@ -71,7 +71,7 @@ def main() -> None:
             new, again = (speed(known, texts[asked.text[0]]) for _ in range(2))
             warm = []
             for text in asked.text:
-                others = asked.warm or [other for other in asked.text if other != text]
+                others = [other for other in asked.warm or asked.text if other != text]
                 reader = warmed(Tokenizer.of(path, place), [texts[other] for other in others])
                 warm.append(speed(reader, texts[text]))
         print(f"{path.stem:24} {built:8.2f} {kept:7.3f} {new:5.1f} {again:5.1f} ", end="")

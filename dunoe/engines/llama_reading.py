@@ -16,9 +16,9 @@ from dunoe.engines.request import Counting, Generation, Json
 from dunoe.errors import Problem
 from dunoe.portfolio.memory import CONTEXT
 from dunoe.portfolio.model import Model
+from dunoe.weights.chat.template import Template, TemplateFailed
 from dunoe.weights.footprint import padded
 from dunoe.weights.header import Header, read_header
-from dunoe.weights.template import Template, TemplateFailed
 from dunoe.weights.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dunoe.weights.template import Template, TemplateFailed
+from dunoe.weights.chat.template import Template, TemplateFailed
 
 HELLO = [{"role": "user", "content": "안녕"}]
 
@@ -128,7 +128,7 @@ ATTACKS = {
 
 ATTACK = """
 import json, resource, sys
-from dunoe.weights.template import Template, TemplateFailed
+from dunoe.weights.chat.template import Template, TemplateFailed
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 try:
     Template(json.loads(sys.stdin.read())).render([{"role": "user", "content": "hi"}])

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from dunoe.errors import BadRequest, Text
+from dunoe.weights.chat.messages import adapted, messages_of, tools_of
+from dunoe.weights.chat.variant import Turn, Variant
 from dunoe.weights.header import Header
-from dunoe.weights.template_families import Turn, Variant
-from dunoe.weights.template_messages import adapted, messages_of, tools_of
-from dunoe.weights.template_values import Fault, Spent
+from dunoe.weights.jinja.meter import Fault, Spent
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"

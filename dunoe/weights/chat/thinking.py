@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dunoe.weights.template_values import Fault
+from dunoe.weights.chat.messages import SPACES
+from dunoe.weights.jinja.meter import Fault
 
 _USER = "U_USER_MSG Hello END_U"
 _ANSWER = "A_ASST_MSG I can help END_A"
@@ -17,8 +18,7 @@ _ANCHOR = 64  # bytes
 
 _SEGMENT = re.compile(r"<[^>]*>|\[[^\]]*\]|(?:(?!<[^>]*>|\[[^\]]*\]).)+", re.DOTALL)
 _MARKER = r"(?:<[^<>]*>|\[[^\[\]]*\])"
-_SPACES = " \t\n\r\x0b\x0c"
-_S = rf"[{_SPACES}]*"
+_S = rf"[{SPACES}]*"
 
 # messages, tools, add_generation_prompt, enable_thinking -> text
 Rendering = Callable[[list[dict[str, object]], list[dict[str, object]], bool, bool], str]
@@ -104,13 +104,13 @@ def _switch(render: Rendering, found: Thinking) -> None:
     """Thinking off and on: what does the prompt for the answer begin with?"""
     off, on = (render([_user()], [], True, is_on) for is_on in (False, True))
     left, right = _difference(off, on)
-    left_bare, right_bare = left.strip(_SPACES), right.strip(_SPACES)
+    left_bare, right_bare = left.strip(SPACES), right.strip(SPACES)
     if not left_bare and right:
         if right_bare and on.endswith(right_bare) and not found.start:
             found.is_known, found.start = True, right
     elif not right_bare and left:
         if left_bare and off.endswith(left_bare) and not found.end:
-            parts = [one for one in _segments(off) if one.strip(_SPACES)]
+            parts = [one for one in _segments(off) if one.strip(SPACES)]
             if len(parts) >= 2 and parts[-1] == left_bare and _is_marker(parts[-2]):
                 found.start = parts[-2]
             found.is_known, found.end = True, left
@@ -125,8 +125,8 @@ def _anchored(off: str, on: str, found: Thinking) -> None:
         at = extended.rfind(anchor)
         if at < 0 or at + len(anchor) >= len(extended):
             continue
-        rest = extended[at + len(anchor) :].strip(_SPACES)
-        parts = [one for one in _segments(rest) if one.strip(_SPACES)]
+        rest = extended[at + len(anchor) :].strip(SPACES)
+        parts = [one for one in _segments(rest) if one.strip(SPACES)]
         if len(parts) == 2 and all(map(_is_marker, parts)):
             found.is_known = True
             found.start, found.end = found.start or parts[0], found.end or parts[1]
@@ -181,3 +181,5 @@ def _known(source: str, found: Thinking) -> None:
     marks = ("<SPECIAL_10>", "<SPECIAL_11>", "<SPECIAL_12>", "<TOOL_RESPONSE>")
     if all(mark in source for mark in marks):
         found.is_known, found.start, found.end = True, "<think>\n", "</think>"
+    if "laguna_glm_thinking" in source:
+        found.start, found.end = found.start.strip(SPACES), found.end.strip(SPACES)

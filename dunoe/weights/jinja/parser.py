@@ -1,146 +1,42 @@
-"""The text of a chat template, cut into tokens and put together to statements, as llama.cpp reads it.
+"""Tokens put together to statements: Jinja without imports, inheritance, blocks and extensions."""
 
-That is Jinja with `trim_blocks` and `lstrip_blocks`, without imports, inheritance, blocks and extensions.
-"""
-
-import re
 from collections.abc import Callable
-from typing import NamedTuple
 
-from dunoe.weights.template_nodes import (
+from dunoe.weights.jinja.expressions import (
     ArrayOf,
     Binary,
-    Body,
     Call,
-    CallWith,
     Choice,
-    Expression,
-    Filtered,
-    For,
-    If,
-    Jump,
     Literal,
     Logic,
-    MacroOf,
     Member,
     Name,
     Named,
     Not,
     ObjectOf,
-    Parameter,
-    Set,
     Signed,
     Slice,
-    Statement,
     Test,
-    Words,
-    Write,
+    Unsupported,
     filtered,
 )
-from dunoe.weights.template_values import Fault
+from dunoe.weights.jinja.lexer import Token, tokens
+from dunoe.weights.jinja.macros import Parameter
+from dunoe.weights.jinja.meter import Fault
+from dunoe.weights.jinja.runtime import Body, Expression, Statement
+from dunoe.weights.jinja.statements import (
+    CallWith,
+    Filtered,
+    For,
+    If,
+    Jump,
+    MacroOf,
+    Set,
+    Words,
+    Write,
+)
 
 SOURCE_LIMIT = 2**20  # characters; the longest known template has 30,000
-
-
-class Token(NamedTuple):
-    """kind: `text`, `{{`, `}}`, `{%`, `%}`, `name`, `string`, `integer`, `float`, `sign`, `end`."""
-
-    kind: str
-    text: str
-    line: int
-
-
-_SPACE = " \t\n\r\x0b\x0c"
-_OPEN = re.compile(r"\{[{%#]")
-_INSIDE = re.compile(
-    r"""[ \t\n\r\x0b\x0c]*(?:
-        (?P<close>-?[%}]\})
-      | (?P<float>[0-9]+\.[0-9]+)
-      | (?P<integer>[0-9]+)
-      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
-      | (?P<sign>==|!=|<=|>=|[-+~*/%<>=.,:|(){}\[\]])
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPES = dict(zip("ntrbfv\\'\"", "\n\t\r\b\f\v\\'\"", strict=True))
-
-
-def tokens(source: str) -> list[Token]:
-    """Cut a template; raise `Fault` for what is no token."""
-    source = source.replace("\r\n", "\n").replace("\r", "\n")
-    source = source.removesuffix("\n")
-    found: list[Token] = []
-    at, line, closed = 0, 1, ""
-    while True:
-        opening = _OPEN.search(source, at)
-        stop = opening.start() if opening else len(source)
-        text = _text(source, at, stop, closed)
-        if text:
-            found.append(Token("text", text, line))
-        line += source.count("\n", at, stop)
-        if opening is None:
-            return [*found, Token("end", "the end of the template", line)]
-        if opening[0] == "{#":
-            end = source.find("#}", stop + 2)
-            if end < 0:
-                raise Fault(f"line {line}: a comment does not end")
-            at, closed = end + 2, "-#}" if source[end - 1] == "-" else "#}"
-        else:
-            found.append(Token(opening[0], opening[0], line))
-            at, closed = _inside(source, opening.end(), line, found)
-        line += source.count("\n", stop, at)
-
-
-def _text(source: str, start: int, stop: int, closed: str) -> str:
-    """The text between two tags, without the space that they take away.
-
-    closed: how the tag before ended; "" at the start of the template.
-    """
-    text, after = source[start:stop], source[stop : stop + 3]
-    if after[:2] in ("{%", "{#"):
-        bare = text.rstrip(" \t\r\x0b\x0c")
-        if bare.endswith("\n") or (not bare and not start):
-            text = bare
-    if closed in ("%}", "#}", "-%}", "-#}", "-}}"):
-        text = text.removeprefix("\n")
-    if closed.startswith("-"):
-        text = text.lstrip(" \t\r\n")
-    if after[2:] == "-":
-        text = text.rstrip(" \t\r\n")
-    return text
-
-
-def _inside(source: str, at: int, line: int, found: list[Token]) -> tuple[int, str]:
-    """Cut one tag; where it ends, and how. A `}}` within braces does not end it."""
-    if source.startswith("-", at):
-        at += 1
-    depth = 0
-    while True:
-        match = _INSIDE.match(source, at)
-        if match is None:
-            raise Fault(f"line {line}: unexpected {source[at : at + 20].strip()!r}")
-        group, text = str(match.lastgroup), str(match[str(match.lastgroup)])
-        at = match.end()
-        if group == "close" and not (text == "}}" and depth):
-            found.append(Token(text[-2:], text, line))
-            return at, text
-        if group == "close":
-            at, group, text = at - 1, "sign", "}"
-        if group == "sign" and text in "{}":
-            depth += 1 if text == "{" else -1
-        if group == "string":
-            text = _unescaped(text[1:-1], line)
-        found.append(Token(group, text, line))
-
-
-def _unescaped(text: str, line: int) -> str:
-    def letter(match: re.Match[str]) -> str:
-        if match[1] not in _ESCAPES:
-            raise Fault(f"line {line}: unknown escape character \\{match[1]}")
-        return _ESCAPES[match[1]]
-
-    return re.sub(r"\\(.)", letter, text, flags=re.DOTALL)
 
 
 def parse(source: str) -> Body:
@@ -380,15 +276,16 @@ class _Parser:
             args: list[Expression] = []
             if self.sees("sign", "("):
                 args = self.arguments()
-            elif self.sees("string") or self.sees("integer") or self.sees("float"):
-                args = [self.primary()]
-            elif self.sees("sign", "[", "{") or (
-                self.sees("name")
-                and not self.sees("name", "and", "or", "not", "if", "else", "is", "in")
-            ):
+            elif self._begins_argument():
                 args = [self.called()]
             operand = Test(operand, name, args, negated)
         return operand
+
+    def _begins_argument(self) -> bool:
+        """Whether the argument of a test follows, without brackets."""
+        if self.sees("name"):
+            return not self.sees("name", "and", "or", "else")
+        return self.token.kind in ("string", "integer", "float") or self.sees("sign", "[", "{")
 
     def piped(self) -> Expression:
         operand = self.called()
@@ -396,8 +293,9 @@ class _Parser:
             name = self.want("name")
             args = self.arguments() if self.sees("sign", "(") else None
             operand = filtered(operand, name, args)
-            if args is not None and self.sees("sign", ".", "["):
-                operand = self.suffixed(operand)
+            if args is not None and self.sees("sign", ".", "[", "("):
+                self.suffixed(operand)
+                operand = Unsupported("elements of a filter's value without brackets")
         return operand
 
     def called(self) -> Expression:
@@ -419,9 +317,10 @@ class _Parser:
         while self.sees("sign", ".", "["):
             if self.next().text == ".":
                 if self.sees("integer"):
-                    owner = Member(owner, None, self.primary())
+                    owner = Member(owner, self.primary())
                 else:
-                    owner = Member(owner, self.want("name"))
+                    name = self.want("name")
+                    owner = Member(owner, Literal(name.encode()), name)
             else:
                 owner = self.element(owner)
         return owner
@@ -434,7 +333,7 @@ class _Parser:
             else:
                 bounds[-1] = self.expression()
         if len(bounds) == 1 and bounds[0] is not None:
-            return Member(owner, None, bounds[0])
+            return Member(owner, bounds[0])
         if len(bounds) == 1 or len(bounds) > 3:
             raise Fault(f"line {self.token.line}: no key between [ and ]")
         return Slice(owner, [*bounds, None, None][:3])
@@ -443,7 +342,11 @@ class _Parser:
         self.want("sign", "(")
         found: list[Expression] = []
         while not self.took("sign", ")"):
-            given = self.expression()
+            if self.took("sign", "*"):
+                self.expression()
+                given: Expression = Unsupported("arguments with a *")
+            else:
+                given = self.expression()
             if isinstance(given, Name) and self.took("sign", "="):
                 given = Named(given.name, self.expression())
             found.append(given)

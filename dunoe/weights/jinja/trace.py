@@ -1,8 +1,8 @@
-"""What a trial rendering did with the values it was given: how we learn what a template can."""
+"""What a rendering did with the values it was given: how we learn what a template can."""
 
 
-class Marks:
-    """Which values were looked at, and how. Values are known by identity: they must outlive these marks."""
+class Trace:
+    """Which values were looked at, and how. Values are known by identity: they must outlive these trace."""
 
     def __init__(self) -> None:
         self._ways: dict[int, set[str]] = {}

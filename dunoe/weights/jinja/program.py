@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from dunoe.weights.template_builtins import Run
-from dunoe.weights.template_marks import Marks
-from dunoe.weights.template_nodes import Break, Continue, Scope, written
-from dunoe.weights.template_syntax import parse
-from dunoe.weights.template_values import DEPTH, ROOM, TRIAL_STEPS, Fault, Meter, imported
+from dunoe.weights.jinja.meter import DEPTH, ROOM, TRIAL_STEPS, Fault, Meter
+from dunoe.weights.jinja.parser import parse
+from dunoe.weights.jinja.runtime import Break, Continue, Run, Scope, written
+from dunoe.weights.jinja.trace import Trace
+from dunoe.weights.jinja.values import imported
 
 
 class Program:
@@ -20,10 +20,10 @@ class Program:
         """The text it writes. The names stand for JSON values."""
         return self._run(Run(Meter()), {name: imported(value) for name, value in names.items()})
 
-    def trial(self, names: Mapping[str, object], marks: Marks | None = None) -> str:
+    def trial(self, names: Mapping[str, object], trace: Trace | None = None) -> str:
         """Run with values of templates, and see what becomes of them. All trials share what they may use up."""
         self._trials.room, self._trials.depth = ROOM, DEPTH
-        return self._run(Run(self._trials, marks), dict(names))
+        return self._run(Run(self._trials, trace), dict(names))
 
     def _run(self, run: Run, names: dict[str, object]) -> str:
         try:

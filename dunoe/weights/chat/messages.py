@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from dunoe.weights.template_caps import Caps
-from dunoe.weights.template_values import Fault
+from dunoe.weights.chat.caps import Caps, Message
+from dunoe.weights.jinja.meter import Fault
 
-Message = dict[str, object]  # JSON: role, content, and what belongs to tools and reasoning
+SPACES = " \t\n\r\x0b\x0c"  # as C knows them
 
 
 def messages_of(given: Sequence[object]) -> list[Message]:
@@ -108,20 +108,18 @@ def compact(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(compact, value)) + "]"
     if isinstance(value, float) and 1e15 <= abs(value) < 1e16:
-        digits, _, exponent = f"{value:.17e}".partition("e")
-        digits = f"{value!r}".removesuffix(".0").lstrip("-").rstrip("0")
-        sign = "-" * (value < 0)
-        return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{exponent}"
+        digits = repr(abs(value)).replace(".", "").rstrip("0")
+        return f"{'-' * (value < 0)}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+15"
     return json.dumps(value, ensure_ascii=False)
 
 
-def no_constant(name: str) -> object:
+def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
 def parsed(text: str) -> object:
     """JSON, strictly; raise ValueError."""
-    return json.loads(text, parse_constant=no_constant)
+    return json.loads(text, parse_constant=_no_constant)
 
 
 # What llama.cpp changes for templates that lack something
@@ -129,11 +127,13 @@ def parsed(text: str) -> object:
 
 def adapted(messages: list[Message], caps: Caps, source: str) -> list[Message]:
     """The conversation in the form that this template takes."""
+    if "You have access to the following functions in JSONSchema format" in source:
+        messages = [_trimmed(one) for one in messages]
     if "<|channel|>" not in source:
         messages = [
             {**one, "role": "system"} if one["role"] == "developer" else one for one in messages
         ]
-    messages = [_shaped(one, caps) for one in messages]
+    messages = [shaped(one, caps) for one in messages]
     if not caps.has_system_role:
         messages = _without_system(messages)
     if caps.has_object_arguments:
@@ -141,7 +141,21 @@ def adapted(messages: list[Message], caps: Caps, source: str) -> list[Message]:
     return messages
 
 
-def _shaped(message: Message, caps: Caps) -> Message:
+def _trimmed(message: Message) -> Message:
+    """Without space around its texts: StepFun's models think in circles where it is left."""
+    content, thought = message["content"], str(message.get("reasoning_content", "")).strip(SPACES)
+    trimmed = {name: value for name, value in message.items() if name != "reasoning_content"}
+    if isinstance(content, str):
+        trimmed["content"] = content.strip(SPACES)
+    elif isinstance(content, list):
+        trimmed["content"] = [
+            {**part, "text": part["text"].strip(SPACES)} if part["type"] == "text" else part
+            for part in content
+        ]
+    return {**trimmed, "reasoning_content": thought} if thought else trimmed
+
+
+def shaped(message: Message, caps: Caps) -> Message:
     """Content as a text for templates that take no parts, as parts for those that take no text."""
     content = message["content"]
     if caps.takes_text and not caps.takes_parts and isinstance(content, list):
@@ -151,8 +165,10 @@ def _shaped(message: Message, caps: Caps) -> Message:
     return message
 
 
-def joined(parts: list[Message]) -> str:
-    """Parts as one text: a new line between them, but not beside a picture's place."""
+def joined(parts: object) -> str:
+    """Content as one text: a new line between its parts, but not beside a picture's place."""
+    if not isinstance(parts, list):
+        return str(parts)
     text, after_media = "", False
     for part in parts:
         is_text = part["type"] == "text"

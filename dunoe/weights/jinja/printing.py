@@ -92,63 +92,60 @@ _SURROGATES = re.compile("[\udc80-\udcff]")
 
 def json_text(value: object, meter: Meter, style: JsonStyle = JsonStyle()) -> bytes:
     """JSON, with the spaces llama.cpp puts; floats have six digits."""
-    parts: list[bytes] = []
-    _json(value, parts, meter, style, 0)
-    return b"".join(parts)
+    writer = _JsonWriter(meter, style)
+    writer.write(value, 0)
+    return b"".join(writer.parts)
 
 
-def _json(value: object, parts: list[bytes], meter: Meter, style: JsonStyle, level: int) -> None:
-    meter.step()
-    if isinstance(value, bytes):
-        parts.append(_json_string(value, style.ascii_only))
-        meter.make(len(parts[-1]) + ELEMENT)
-    elif isinstance(value, bool):
-        parts.append(b"true" if value else b"false")
-    elif isinstance(value, int):
-        parts.append(b"%d" % value)
-    elif isinstance(value, float):
-        parts.append(b"%g" % value)
-    elif isinstance(value, list | tuple):
-        _json_items(b"[]", [(None, item) for item in value], parts, meter, style, level)
-    elif isinstance(value, dict):
-        _json_items(b"{}", list(value.items()), parts, meter, style, level)
-    else:
-        parts.append(b"null")
+class _JsonWriter:
+    def __init__(self, meter: Meter, style: JsonStyle) -> None:
+        self.parts: list[bytes] = []
+        self.meter, self.style = meter, style
 
+    def write(self, value: object, level: int) -> None:
+        self.meter.step()
+        if isinstance(value, bytes):
+            self._string(value)
+        elif isinstance(value, bool):
+            self.parts.append(b"true" if value else b"false")
+        elif isinstance(value, int):
+            self.parts.append(b"%d" % value)
+        elif isinstance(value, float):
+            self.parts.append(b"%g" % value)
+        elif isinstance(value, list | tuple):
+            self._items(b"[]", [(None, item) for item in value], level)
+        elif isinstance(value, dict):
+            self._items(b"{}", list(value.items()), level)
+        else:
+            self.parts.append(b"null")
 
-def _json_items(
-    brackets: bytes,
-    items: list[tuple[object, object]],
-    parts: list[bytes],
-    meter: Meter,
-    style: JsonStyle,
-    level: int,
-) -> None:
-    parts.append(brackets[:1])
-    if items:
+    def _items(self, brackets: bytes, items: list[tuple[object, object]], level: int) -> None:
+        if not items:
+            self.parts.append(brackets)
+            return
         margin = inner = end = b""
-        if style.indent is not None:
-            width = max(style.indent, 0)
-            meter.make((level + 1) * width * (len(items) + 1))
-            margin, end = b" " * (level * width), b"\n"
-            inner = margin + b" " * width
-        parts.append(end)
+        if self.style.indent is not None:
+            width = self.style.indent
+            self.meter.make((level + 1) * width * (len(items) + 1))
+            margin, inner, end = b" " * (level * width), b" " * (level + 1) * width, b"\n"
+        self.parts += [brackets[:1], end]
         for count, (key, item) in enumerate(items, 1):
-            parts.append(inner)
+            self.parts.append(inner)
             if brackets == b"{}":
-                parts += [_json_string(plain(key, meter), style.ascii_only), style.key_end]
-                meter.make(len(parts[-2]) + ELEMENT)
-            _json(item, parts, meter, style, level + 1)
+                self._string(plain(key, self.meter))
+                self.parts.append(self.style.key_end)
+            self.write(item, level + 1)
             if count < len(items):
-                meter.make(len(style.item_end) + ELEMENT)
-                parts.append(style.item_end)
-            parts.append(end)
-        parts.append(margin)
-    parts.append(brackets[1:])
+                self.meter.make(len(self.style.item_end) + ELEMENT)
+                self.parts.append(self.style.item_end)
+            self.parts.append(end)
+        self.parts += [margin, brackets[1:]]
 
-
-def _json_string(value: bytes, ascii_only: bool) -> bytes:
-    text = value.decode("utf-8", "surrogateescape")
-    if ascii_only:
-        return encode_basestring_ascii(_SURROGATES.sub("\ufffd", text)).encode()
-    return encode_basestring(text).encode("utf-8", "surrogateescape")
+    def _string(self, value: bytes) -> None:
+        text = value.decode("utf-8", "surrogateescape")
+        if self.style.ascii_only:
+            made = encode_basestring_ascii(_SURROGATES.sub("\ufffd", text)).encode()
+        else:
+            made = encode_basestring(text).encode("utf-8", "surrogateescape")
+        self.meter.make(len(made) + ELEMENT)
+        self.parts.append(made)

@@ -21,7 +21,6 @@ from dunoe.weights.jinja.printing import plain
 from dunoe.weights.jinja.runtime import Run
 from dunoe.weights.jinja.values import UNDEFINED, Keyword
 
-
 Array = list[object] | tuple[object, ...]
 
 

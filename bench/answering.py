@@ -5,7 +5,8 @@
     python -m bench.answering --vectors       also refusals with a real embedding model, on English docstrings
 
 Citations: sentences of reference answers, cited to the document of their question (they were written from other
-answers than stand in it, so the right share is a floor) and to four documents drawn at random.
+answers than stand in it, so the right share is a floor; those whose digits all stand in the document are told apart,
+and cited again with one of their numbers changed) and to four documents drawn at random.
 Guard: the injected documents of tests/answering/injected.toml, and pages of real books that none of it should stop at.
 Refusals: half of the documents of each set is taken out; a question whose document went should be refused.
 The weights are fitted on every other question and judged on the rest.
@@ -52,6 +53,7 @@ SENTENCES = 600
 DOCSTRINGS = 800
 OTHERS = 4
 SEED = 20261123
+_DIGITS = re.compile(r"\d+")
 _ENDS = re.compile(r"(?<=[.?!])\s+")
 
 
@@ -86,23 +88,36 @@ def citations() -> None:
     with path.open(encoding="utf-8") as lines:
         answers = {row["id"]: row["answers"][0] for row in map(json.loads, lines)}
     kept = passed = wrong = total = 0
+    stands, changed = list[bool](), list[bool]()
     for question in draw.sample(sorted(answers), SENTENCES):
         right = next(iter(judged.qrels[question]))
         others = draw.sample(sorted(texts.keys() - {right}), OTHERS)
         sources = [source_of(n, texts[one]) for n, one in enumerate([right, *others], 1)]
         for sentence in _ENDS.split(answers[question]):
             total += 1
-            for source in sources:
-                checker = Checker(sources)
-                checker.feed(f"{sentence} [{source.number}]")
-                checker.close()
-                if source.number == 1:
-                    kept += len(checker.citations)
-                else:
-                    wrong += 1
-                    passed += len(checker.citations)
+            holds = cites(sources, sentence, 1)
+            kept += holds
+            digits = _DIGITS.findall(sentence.replace(",", ""))
+            if set(digits) <= set(_DIGITS.findall(texts[right].replace(",", ""))):
+                stands.append(holds)
+                if digits and holds:
+                    other = _DIGITS.sub(lambda one: str(int(one[0]) + 7), sentence, count=1)
+                    changed.append(cites(sources, other, 1))
+            for source in sources[1:]:
+                wrong += 1
+                passed += cites(sources, sentence, source.number)
     print(f"| citations of the right document kept | {kept / total:.1%} of {total} |")
+    print(f"| the same, where the document has all of its digits | {_share(stands)} |")
+    print(f"| the same sentence with its first number changed, let through | {_share(changed)} |")
     print(f"| citations of another document let through | {passed / wrong:.1%} of {wrong} |")
+
+
+def cites(sources: Sequence[Source], sentence: str, number: int) -> bool:
+    """Whether a sentence may cite this source."""
+    checker = Checker(sources)
+    checker.feed(f"{sentence} [{number}]")
+    checker.close()
+    return bool(checker.citations)
 
 
 def guard() -> None:

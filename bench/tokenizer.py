@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dunoe.weights.tokenizer import Tokenizer
+from dunoe.weights.tokenizing.tokenizer import Tokenizer
 
 LENGTH = 2000  # letters of one text
 ENOUGH = 5_000_000  # bytes that warm a tokenizer

@@ -19,7 +19,7 @@ from dunoe.portfolio.policy import policy_for
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
 from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
-from dunoe.weights.measured import Measured
+from dunoe.weights.memory.measured import Measured
 from dunoe.weights.naming import parts_of
 from dunoe.weights.shelf import Shelf
 

@@ -13,7 +13,7 @@ from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.catalogue import Catalogue
 from dunoe.settings import Settings
 from dunoe.weights.shelf import Shelf
-from dunoe.weights.tokenizer import Tokenizer
+from dunoe.weights.tokenizing.tokenizer import Tokenizer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -25,7 +25,7 @@ from dunoe.errors import EngineFailed, Text, Unavailable
 from dunoe.portfolio.memory import CONTEXT, remember
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, TimeoutSettings
-from dunoe.weights.measured import Measured, logged_share
+from dunoe.weights.memory.measured import Measured, logged_share
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from dunoe.errors import Problem
 from dunoe.portfolio.memory import CONTEXT
 from dunoe.portfolio.model import Model
 from dunoe.weights.chat.template import Template, TemplateFailed
-from dunoe.weights.footprint import padded
 from dunoe.weights.header import Header, read_header
-from dunoe.weights.tokenizer import Tokenizer
+from dunoe.weights.memory.footprint import padded
+from dunoe.weights.tokenizing.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,10 @@ class Reader:
             return None
         names = dict(body.get("chat_template_kwargs") or {})
         thinking = names.pop("enable_thinking", None)
-        if (effort := body.get("reasoning_effort")) is not None:
+        effort = body.get("reasoning_effort")
+        if effort == "none":
+            thinking = False
+        elif effort is not None:
             names["reasoning_effort"] = effort
         try:
             text = self.template.render(

@@ -9,7 +9,7 @@ from dunoe.engines.request import Json
 from dunoe.errors import Problem
 from dunoe.portfolio.model import Model
 from dunoe.weights.remote_ollama import shown_header
-from dunoe.weights.tokenizer import Tokenizer
+from dunoe.weights.tokenizing.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
 

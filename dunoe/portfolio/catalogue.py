@@ -16,7 +16,7 @@ from dunoe.portfolio.memory import OUR_CARD, footprint
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, RESERVED, ROLES, EngineSettings, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_header
-from dunoe.weights.measured import Measured
+from dunoe.weights.memory.measured import Measured
 from dunoe.weights.shelf import Shelf
 
 SLOTS_ELSEWHERE = 1024  # a server that queues for itself is not held back by us

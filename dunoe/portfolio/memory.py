@@ -6,10 +6,10 @@ from pathlib import Path
 
 from dunoe.machine import Machine
 from dunoe.settings import ModelSettings, Settings
-from dunoe.weights.footprint import CARD_OVERHEAD, Load, Share
-from dunoe.weights.footprint import footprint as reckon
 from dunoe.weights.header import BadModelFile, Header, read_model
-from dunoe.weights.measured import Measured
+from dunoe.weights.memory.footprint import CARD_OVERHEAD, Load, Share
+from dunoe.weights.memory.footprint import footprint as reckon
+from dunoe.weights.memory.measured import Measured
 from dunoe.weights.naming import parts_of
 
 OUR_CARD = "card"

@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 from dunoe.portfolio.entries import Mode, Seating
 from dunoe.portfolio.profiles import Profile
-from dunoe.weights.footprint import PAD, Footprint, Load, footprint
 from dunoe.weights.header import Header
+from dunoe.weights.memory.footprint import PAD, Footprint, Load, footprint
 
-RESERVE = 2**30  # bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them
+RESERVE = (
+    2**30
+)  # bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them
 STEPS = [
     2**power * part for power in range(9, 19) for part in (2, 3)
 ]  # 1k, 1.5k, 2k, 3k, 4k … 512k

@@ -17,7 +17,7 @@ from dunoe.engines.request import Generation
 from dunoe.errors import EngineFailed, EngineTimeout
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, Adapter, EngineSettings, ModelSettings, TimeoutSettings
-from dunoe.weights.measured import logged_share
+from dunoe.weights.memory.measured import logged_share
 
 pytestmark = pytest.mark.anyio
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

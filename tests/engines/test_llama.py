@@ -18,7 +18,7 @@ from dunoe.errors import BadRequest, EngineFailed, Unavailable
 from dunoe.portfolio.memory import footprint
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, ModelSettings, TimeoutSettings
-from dunoe.weights.measured import Measured
+from dunoe.weights.memory.measured import Measured
 from tests import tiny
 from tests.engines import behaviour
 

@@ -10,9 +10,9 @@ from dunoe.portfolio import memory
 from dunoe.portfolio.catalogue import SLOTS_ELSEWHERE, Catalogue
 from dunoe.portfolio.memory import OUR_CARD, footprint, remember
 from dunoe.settings import LLAMA
-from dunoe.weights.footprint import Share
 from dunoe.weights.header import Header, read_model
-from dunoe.weights.measured import Measured
+from dunoe.weights.memory.footprint import Share
+from dunoe.weights.memory.measured import Measured
 from dunoe.weights.shelf import Shelf
 from tests import tiny
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from dunoe.machine import Card, Machine
 from dunoe.portfolio.memory import OUR_CARD, budgets, footprint, has_card, remember
 from dunoe.settings import Adapter, CardSettings, EngineSettings, ModelSettings, Settings
-from dunoe.weights.footprint import CARD_OVERHEAD, Share
-from dunoe.weights.measured import Measured
+from dunoe.weights.memory.footprint import CARD_OVERHEAD, Share
+from dunoe.weights.memory.measured import Measured
 from tests.weights.shapes import Shape, write
 
 GIB = 2**30

@@ -7,7 +7,7 @@ import pytest
 from dunoe.errors import Misconfigured, NotFound
 from dunoe.portfolio.entries import Entry, entries, entry, known
 from dunoe.portfolio.profiles import Profile, profile, profiles
-from dunoe.weights.footprint import Load, footprint
+from dunoe.weights.memory.footprint import Load, footprint
 from dunoe.weights.quantisation import TENSOR_TYPES
 
 MINE = """

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from dunoe.weights.footprint import Load, footprint
 from dunoe.weights.header import BadModelFile, Tensor
+from dunoe.weights.memory.footprint import Load, footprint
 from tests.weights.shapes import known
 
 GIB = 2**30

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dunoe.weights.footprint import Load, footprint
 from dunoe.weights.header import read_header
+from dunoe.weights.memory.footprint import Load, footprint
 from tests.weights.families import FAMILIES
 from tests.weights.loading import logged
 from tests.weights.shapes import Shape, write
@@ -18,7 +18,11 @@ HALF = 0.005 * MIB + 1  # llama.cpp says two digits of a MiB
 GEMMA_NORMS = ("post_attention_norm", "post_ffw_norm")
 EXPERTS = {"expert_count": 8, "expert_used_count": 2, "expert_feed_forward_length": 256}
 
-NEARLY = {"mamba2": 0.06, "granite_hybrid": 0.04, "falcon_h1": 0.04}  # four states at once: not solved
+NEARLY = {
+    "mamba2": 0.06,
+    "granite_hybrid": 0.04,
+    "falcon_h1": 0.04,
+}  # four states at once: not solved
 
 SHAPES = {
     "qwen2": Shape("qwen2", has_bias=True),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dunoe.weights.footprint import Load, Share
-from dunoe.weights.measured import FILE, Measured, logged_share
+from dunoe.weights.memory.footprint import Load, Share
+from dunoe.weights.memory.measured import FILE, Measured, logged_share
 
 LOG = """\
 0.00.463.511 I load_tensors:   CPU_Mapped model buffer size =    37.00 MiB

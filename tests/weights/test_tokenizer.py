@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from dunoe.errors import BadRequest
-from dunoe.weights.tokenizer import Tokenizer
-from dunoe.weights.tokenizer_cache import KEPT, VERSION
-from dunoe.weights.tokenizer_merging import Bpe, Spm
-from dunoe.weights.tokenizer_seams import Seams
-from dunoe.weights.tokenizer_unigram import Unigram
+from dunoe.weights.tokenizing.cache import KEPT, VERSION
+from dunoe.weights.tokenizing.merging import Bpe, Spm
+from dunoe.weights.tokenizing.seams import Seams
+from dunoe.weights.tokenizing.tokenizer import Tokenizer
+from dunoe.weights.tokenizing.unigram import Unigram
 from tests.tiny import VOCAB
 
 NAMES = sorted(path.stem.removeprefix("ggml-vocab-") for path in VOCAB.glob("*.gguf"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dunoe.errors import Problem
 from dunoe.weights.header import Header, Value
-from dunoe.weights.tokenizer import Tokenizer
+from dunoe.weights.tokenizing.tokenizer import Tokenizer
 
 EXAMPLES = int(os.environ.get("DUNOE_TOKENIZER_STRINGS", 300))
 TEXTS = [

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from gguf import GGUFValueType, GGUFWriter
 
-from dunoe.weights.tokenizer import Tokenizer
-from dunoe.weights.tokenizer_cuttings import PRES
+from dunoe.weights.tokenizing.cuttings import PRES
+from dunoe.weights.tokenizing.tokenizer import Tokenizer
 from tests import tiny
 
 # With DUNOE_TOKENIZER_STRINGS=3000: every vocabulary and every way of cutting text, half an hour.

@@ -5,10 +5,10 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 
-from dunoe.weights import tokenizer_letters as letters
-from dunoe.weights.tokenizer_splits import ranges
-from dunoe.weights.tokenizer_vocabulary import Vocabulary, lengths_of
-from dunoe.weights.tokenizer_words import SPACE
+from dunoe.weights.tokenizing import letters
+from dunoe.weights.tokenizing.splits import ranges
+from dunoe.weights.tokenizing.vocabulary import Vocabulary, lengths_of
+from dunoe.weights.tokenizing.words import SPACE
 
 _ASSIGNED = (
     letters.LETTER, letters.NUMBER, letters.MARK, letters.PUNCTUATION, letters.SYMBOL, letters.SPACE

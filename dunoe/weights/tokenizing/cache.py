@@ -16,13 +16,13 @@ from typing import Any
 import orjson
 
 from dunoe.weights.header import Header, read_header
-from dunoe.weights.tokenizer_charsmap import Charsmap
-from dunoe.weights.tokenizer_cuttings import Pre
-from dunoe.weights.tokenizer_merging import Merges, junctions_of
-from dunoe.weights.tokenizer_seams import pairs_of
-from dunoe.weights.tokenizer_special import Special
-from dunoe.weights.tokenizer_vocabulary import Vocabulary, vocabulary_of
-from dunoe.weights.tokenizer_words import SEVERAL
+from dunoe.weights.tokenizing.charsmap import Charsmap
+from dunoe.weights.tokenizing.cuttings import Pre
+from dunoe.weights.tokenizing.merging import Merges, junctions_of
+from dunoe.weights.tokenizing.seams import pairs_of
+from dunoe.weights.tokenizing.special import Special
+from dunoe.weights.tokenizing.vocabulary import Vocabulary, vocabulary_of
+from dunoe.weights.tokenizing.words import SEVERAL
 
 VERSION = b"dunoe tokens 2\n"
 KEPT = 16  # files; a person has few models, and each takes 1 to 15 MB

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, compress, count, islice
 from operator import add
 
-from dunoe.weights.tokenizer_words import SPACE
+from dunoe.weights.tokenizing.words import SPACE
 
 REMEMBERED = 2**20  # letters of parts whose ids are kept, all together
 NEIGHBOURS = 2**17  # pairs of letters that are remembered

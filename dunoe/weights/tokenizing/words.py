@@ -7,7 +7,7 @@ seldom; where one could stand, the line is not cut. So the ids are those of the 
 import re
 from collections.abc import Iterable
 
-from dunoe.weights.tokenizer_splits import Split
+from dunoe.weights.tokenizing.splits import Split
 
 SPACE = "▁"
 SEVERAL = 64  # junctions that a pattern may name; with more of them lines stay whole

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dunoe.weights.header import Header
-from dunoe.weights.layers import Layer
-from dunoe.weights.scratch import Graph, Result
+from dunoe.weights.memory.layers import Layer
+from dunoe.weights.memory.scratch import Graph, Result
 
 F32 = 4
 

@@ -6,10 +6,10 @@ told from the tensor table; families that compute something else between them co
 
 from dataclasses import dataclass
 
-from dunoe.weights.compute_state import Reading, begin, end, is_scanned
 from dunoe.weights.header import Header
-from dunoe.weights.layers import TEXT_WITHOUT_CACHE, Layer
-from dunoe.weights.scratch import Graph, Result, scratch_size
+from dunoe.weights.memory.compute_state import Reading, begin, end, is_scanned
+from dunoe.weights.memory.layers import TEXT_WITHOUT_CACHE, Layer
+from dunoe.weights.memory.scratch import Graph, Result, scratch_size
 
 F32 = 4
 EXPERT_LIMIT = 512  # llama.cpp takes no more

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from dunoe.weights import tokenizer_letters as letters
-from dunoe.weights.tokenizer_cuttings import CUTTINGS, DIGITS_IN_THREES, NUMBERS_IN_THREES
+from dunoe.weights.tokenizing import letters
+from dunoe.weights.tokenizing.cuttings import CUTTINGS, DIGITS_IN_THREES, NUMBERS_IN_THREES
 
 Split = Callable[[str], list[str]]
 

@@ -10,11 +10,11 @@ from codecs import charmap_decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
-from dunoe.weights.tokenizer_pairs import Best, merged
-from dunoe.weights.tokenizer_seams import END, LETTERS, SEAM, ByParts
-from dunoe.weights.tokenizer_splits import split_of
-from dunoe.weights.tokenizer_vocabulary import Vocabulary, broken
-from dunoe.weights.tokenizer_words import SPACE, words_of
+from dunoe.weights.tokenizing.pairs import Best, merged
+from dunoe.weights.tokenizing.seams import END, LETTERS, SEAM, ByParts
+from dunoe.weights.tokenizing.splits import split_of
+from dunoe.weights.tokenizing.vocabulary import Vocabulary, broken
+from dunoe.weights.tokenizing.words import SPACE, words_of
 
 SEEN = 2**16  # pairs of symbols whose merge is remembered
 

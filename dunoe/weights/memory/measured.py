@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Lock
 
-from dunoe.weights.footprint import Load, Share
+from dunoe.weights.memory.footprint import Load, Share
 
 FILE = "measured.json"
 KEPT = 1000  # figures; the oldest go first

@@ -10,8 +10,8 @@ from math import isfinite
 
 from dunoe.errors import BadRequest, NotSupported, Text
 from dunoe.weights.header import Header, Value
-from dunoe.weights.tokenizer_cuttings import PRES, Pre
-from dunoe.weights.tokenizer_special import BYTE, NORMAL, Special, specials_of, token_id
+from dunoe.weights.tokenizing.cuttings import PRES, Pre
+from dunoe.weights.tokenizing.special import BYTE, NORMAL, Special, specials_of, token_id
 
 LONGEST = (
     1024  # letters of a token that is looked for at every place of a text; real ones have up to 256

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from dunoe.weights.tokenizer_splits import ASTRAL
-from dunoe.weights.tokenizer_vocabulary import broken
+from dunoe.weights.tokenizing.splits import ASTRAL
+from dunoe.weights.tokenizing.vocabulary import broken
 
 
 class Uniform:

@@ -13,14 +13,14 @@ from typing import Protocol
 
 from dunoe.errors import BadRequest, Text
 from dunoe.weights.header import Header
-from dunoe.weights.tokenizer_cache import Parts, kept, parts_of
-from dunoe.weights.tokenizer_merging import Bpe, Spm
-from dunoe.weights.tokenizer_seams import LETTERS
-from dunoe.weights.tokenizer_special import BYTE, CONTROL, UNKNOWN, USER_DEFINED, Finder
-from dunoe.weights.tokenizer_unigram import Unigram
-from dunoe.weights.tokenizer_vocabulary import Vocabulary
-from dunoe.weights.tokenizer_wordpiece import WordPiece
-from dunoe.weights.tokenizer_words import SPACE
+from dunoe.weights.tokenizing.cache import Parts, kept, parts_of
+from dunoe.weights.tokenizing.merging import Bpe, Spm
+from dunoe.weights.tokenizing.seams import LETTERS
+from dunoe.weights.tokenizing.special import BYTE, CONTROL, UNKNOWN, USER_DEFINED, Finder
+from dunoe.weights.tokenizing.unigram import Unigram
+from dunoe.weights.tokenizing.vocabulary import Vocabulary
+from dunoe.weights.tokenizing.wordpiece import WordPiece
+from dunoe.weights.tokenizing.words import SPACE
 
 REMEMBERED = 2**21  # letters of pieces whose ids are kept, all together
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from itertools import compress, groupby
 from math import inf
 
-from dunoe.weights.tokenizer_charsmap import Uniform
-from dunoe.weights.tokenizer_seams import ByParts
-from dunoe.weights.tokenizer_special import NORMAL, UNUSED, USER_DEFINED, numbers_of
-from dunoe.weights.tokenizer_vocabulary import Vocabulary, broken, lengths_of
-from dunoe.weights.tokenizer_words import SPACE, words_of
+from dunoe.weights.tokenizing.charsmap import Uniform
+from dunoe.weights.tokenizing.seams import ByParts
+from dunoe.weights.tokenizing.special import NORMAL, UNUSED, USER_DEFINED, numbers_of
+from dunoe.weights.tokenizing.vocabulary import Vocabulary, broken, lengths_of
+from dunoe.weights.tokenizing.words import SPACE, words_of
 
 PENALTY = 10.0  # what an unknown letter costs more than the worst token
 

@@ -7,9 +7,9 @@ bytes. docs/design/weights.md says which of them are exact and which are a model
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from dunoe.weights.compute import F32, Batch, compute_size
 from dunoe.weights.header import Header, Tensor
-from dunoe.weights.layers import WITHOUT_OUTPUT, Layer, layer_count, layers, window
+from dunoe.weights.memory.compute import F32, Batch, compute_size
+from dunoe.weights.memory.layers import WITHOUT_OUTPUT, Layer, layer_count, layers, window
 from dunoe.weights.quantisation import TENSOR_TYPES
 
 PAD = 256  # cells; llama.cpp makes a cache of whole pads

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dunoe.answering.source import Part, Source
 from dunoe.library import terms
+from dunoe.library.passage import Spot
 
 # Measured by `python -m bench.answering`; docs/benchmarks.md has what they keep and what they let through.
 FLOOR = 0.4  # share of a sentence's terms that must stand in its source
@@ -26,10 +27,14 @@ _CLAIM_LENGTH = 600  # letters before a marker that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A marker that held: its source and the passage that says most of the sentence. share: 0 to 1."""
+    """A marker that held: its source, and the passage and the spot of it that say most of the sentence.
+
+    share: 0 to 1.
+    """
 
     number: int
     part: Part
+    spot: Spot
     claim: str
     share: float
 
@@ -100,8 +105,8 @@ class Checker:
         self.removed += len(numbers) - len(kept)
         return spaces + "".join(f"[{number}]" for number in kept) if kept else ""
 
-    def check(self, number: int, claim: str) -> bool:
-        """Note that this source says so; False where it does not."""
+    def check(self, number: int, claim: str, spot: Spot | None = None) -> bool:
+        """Note that this source says so; False where it does not. spot: where in its best passage, if that is known."""
         if number not in self._sources:
             return False
         if not self._contents:  # read late: an answer without markers costs nothing
@@ -113,8 +118,11 @@ class Checker:
         is_there = share >= FLOOR and said.share(self._contents[number], rare) >= OF_BEST * best
         if not is_there or not _quotes_stand(claim, source):
             return False
-        part = max(source.parts, key=lambda one: said.share(content(one.text)))
-        self.citations.append(Citation(number, part, claim, share))
+        part = source.best
+        if spot is None:
+            part = max(source.parts, key=lambda one: said.share(content(one.text)))
+            spot = _spot(part, said)
+        self.citations.append(Citation(number, part, spot, claim, share))
         return True
 
     def _rarity(self, said: "Content") -> dict[int, float]:
@@ -150,6 +158,13 @@ def content(text: str) -> Content:
     """The terms that a sentence and its source should share."""
     found = terms.read(text)
     return Content(frozenset(found.words), frozenset(found.names))
+
+
+def _spot(part: Part, said: Content) -> Spot:
+    """The spot of a passage that says most of a sentence, the first of equally good ones."""
+    if len(part.spots) < 2:
+        return part.whole
+    return max(part.spots, key=lambda one: said.share(content(part.words_of(one))))
 
 
 def _quotes_stand(claim: str, source: Source) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from dunoe.answering.source import Part, Source
+from dunoe.library.passage import Spot
 
 READING = 12_000  # tokens of sources that are worth their prefill, however large the context is
 CAUTION = 1.05  # neighbours may have more tokens a letter than the section that was counted
@@ -26,7 +27,7 @@ class Leaf:
 class Candidate:
     """A found passage, best first in a list of them.
 
-    leaves: the document around it, in order: at least its whole section.
+    leaves: the document around it, in order: at least its whole section. meant: the spot of it that was looked for.
     """
 
     document: str
@@ -35,6 +36,7 @@ class Candidate:
     score: float
     position: int
     leaves: Sequence[Leaf]
+    meant: Spot | None = None
 
     @property
     def leaf(self) -> Leaf:
@@ -146,6 +148,7 @@ def _sources(candidates: Sequence[Candidate], bag: _Bag) -> list[Source]:
                 score=one.score,
                 parts=tuple(has[position].part for position in run),
                 best=one.leaf.part,
+                meant=one.meant,
             )
         )
     return sources

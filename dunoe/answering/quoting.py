@@ -17,9 +17,9 @@ def quote(prompts: Prompts, sources: Sequence[Source], question: str, checker: C
     pieces, bodies = [prompts.say("quoted")], [_body(source) for source in sources[:QUOTED]]
     weighed = weights(question, bodies)
     for source, text in zip(sources, bodies, strict=False):
-        said, best = excerpt(text, weighed, LENGTH), source.best
-        head = titled(source.file, best.headings, best.place, prompts.language)
-        marker = f" [{source.number}]" if checker.check(source.number, said) else ""
+        said, spot = excerpt(text, weighed, LENGTH), source.spot
+        head = titled(source.file, spot.headings, spot.place, prompts.language)
+        marker = f" [{source.number}]" if checker.check(source.number, said, spot) else ""
         lines = "\n".join(f"> {line}".rstrip() for line in said.split("\n"))
         pieces.append(f"**{head}**{marker}\n\n{lines}")
     return "\n\n".join(pieces) + "\n\n"

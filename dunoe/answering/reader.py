@@ -10,7 +10,7 @@ from dunoe.answering.pack import Candidate, Leaf
 from dunoe.answering.question import Question
 from dunoe.answering.source import Part
 from dunoe.errors import Text
-from dunoe.library.passage import Place
+from dunoe.library.places import meant, place_of, shared, spots_of
 from dunoe.library.search import Hit, Results, Search, Wish
 from dunoe.library.sureness import Features
 from dunoe.store.documents import DocumentRow, Documents, PassageRow
@@ -52,12 +52,12 @@ class Reader:
     async def _found(self, question: Question, texts: Sequence[str]) -> Finding:
         every = [await self._search.find(_wish(question, text)) for text in texts]
         hits = _merged(every, question.top_k)
-        candidates = await run_sync(self._candidates, hits)
+        candidates = await run_sync(self._candidates, hits, " ".join(texts))
         is_empty = not hits and not (await run_sync(self._documents.counts)).documents
         first = every[0]
         return Finding(candidates, first.features, is_empty, first.modes, first.warnings)
 
-    def _candidates(self, hits: Sequence[Hit]) -> list[Candidate]:
+    def _candidates(self, hits: Sequence[Hit], asked: str) -> list[Candidate]:
         return [
             Candidate(
                 document=hit.document.id,
@@ -66,6 +66,7 @@ class Reader:
                 score=hit.score,
                 position=hit.passage.position,
                 leaves=self._leaves(hit.passage),
+                meant=meant(spots_of(hit.passage), hit.passage.text, asked),
             )
             for hit in hits
         ]
@@ -82,11 +83,6 @@ def file_of(document: DocumentRow) -> str:
     folder = PurePath(document.folder)
     path = PurePath(document.path)
     return str(path.relative_to(folder.parent)) if path.is_relative_to(folder.parent) else str(path)
-
-
-def place_of(passage: PassageRow) -> Place:
-    """Where a passage stands."""
-    return Place(**passage.place)
 
 
 def _wish(question: Question, text: str) -> Wish:
@@ -112,5 +108,7 @@ def _merged(every: Sequence[Results], top_k: int) -> list[Hit]:
 
 
 def _leaf(row: PassageRow) -> Leaf:
-    part = Part(row.id, row.start, row.end, row.text, row.headings, place_of(row))
+    spots = spots_of(row)
+    headings = shared(spot.headings for spot in spots)
+    part = Part(row.id, row.start, row.end, row.text, headings, place_of(row), spots)
     return Leaf(row.position, row.section, part)

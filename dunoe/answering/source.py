@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from dunoe.errors import Language, Text
-from dunoe.library.passage import Place
+from dunoe.library.passage import Place, Spot
+from dunoe.library.places import around, shared
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One passage of a source. start, end: characters of the document."""
+    """One passage of a source. start, end: characters of the document. spots: what it is made of, if of several."""
 
     id: str
     start: int
@@ -18,13 +18,24 @@ class Part:
     text: str
     headings: tuple[str, ...]
     place: Place
+    spots: tuple[Spot, ...] = ()
+
+    @property
+    def whole(self) -> Spot:
+        """All of it as one spot."""
+        return Spot(self.start, self.end, self.headings, self.place)
+
+    def words_of(self, spot: Spot) -> str:
+        """What one of its spots says."""
+        return self.text[spot.start - self.start : spot.end - self.start]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Neighbouring passages of one document. number: from 1, as `[1]` cites it. file: as a person knows it.
 
-    score: 0 to 1, of the best passage in it. best: that passage.
+    score: 0 to 1, of the best passage in it. best: that passage. meant: the spot of it with the question's words; None
+    where that is all of it.
     """
 
     number: int
@@ -34,6 +45,12 @@ class Source:
     score: float
     parts: tuple[Part, ...]
     best: Part
+    meant: Spot | None = None
+
+    @property
+    def spot(self) -> Spot:
+        """Where a person who asked should look."""
+        return self.meant or self.best.whole
 
     @property
     def text(self) -> str:
@@ -43,22 +60,12 @@ class Source:
     @property
     def headings(self) -> tuple[str, ...]:
         """The headings that all of it stands under."""
-        steps = zip(*(part.headings for part in self.parts), strict=False)
-        return tuple(step[0] for step in takewhile(lambda step: len(set(step)) == 1, steps))
+        return shared(part.headings for part in self.parts)
 
     @property
     def place(self) -> Place:
         """Where it stands, from its first passage to its last."""
-        first, last = self.parts[0].place, self.parts[-1].place
-        return Place(
-            line=first.line,
-            line_end=last.line_end or last.line,
-            page=first.page,
-            page_end=last.page_end or last.page,
-            slide=first.slide,
-            slide_end=last.slide_end or last.slide,
-            cells=_range(first.cells, last.cells),
-        )
+        return around([spot.place for part in self.parts for spot in part.spots or (part.whole,)])
 
 
 def titled(file: str, headings: Sequence[str], place: Place, language: Language) -> str:
@@ -85,13 +92,3 @@ def where(place: Place, language: Language) -> str:
             said = one if last in (None, first) else many
             return said.in_(language).format(first, last)
     return ""
-
-
-def _range(first: str | None, last: str | None) -> str | None:
-    """From one range of cells to another: `매출!A3:F9` and `매출!A10:F20` are `매출!A3:F20`."""
-    if first is None or last is None or first == last:
-        return first or last
-    sheet, _, cells = last.rpartition("!")
-    if first.rpartition("!")[0] != sheet:
-        return f"{first}, {last}"
-    return f"{first.partition(':')[0]}:{cells.rpartition(':')[2]}"

@@ -3,13 +3,14 @@
 import math
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, takewhile
+from itertools import accumulate, groupby
 
 from dunoe.library.borders import LINES, PROSE, last_border
 from dunoe.library.parsing.text import Lines
-from dunoe.library.passage import Parsed, Passage, Place
+from dunoe.library.passage import Parsed, Passage, Place, Spot
+from dunoe.library.places import around, shared
 from dunoe.library.sections import READING_TOKENS, paths, sections, topics
 
 LONGEST = 16  # characters for each token of the limit: more than any text has, empty space aside
@@ -18,9 +19,6 @@ SCRAP = 0.3  # of the limit: a passage that is joined with its neighbour where b
 BETWEEN = " · "  # the names of small sections that share a passage
 NAMES_CHARS = 160  # of all these names
 
-CELLS = re.compile(
-    r"(?P<sheet>.*!)?(?P<first>\$?[A-Z]+\$?\d+)(?::(?P<last>\$?[A-Z]+\$?\d+))?", re.S
-)
 # Tokens for each of these letters, fitted to real counts.
 WEIGHTS = (
     (string.ascii_letters.encode(), 0.28),
@@ -196,9 +194,24 @@ class _Cutter:
     def _passage(self, run: Sequence[_Unit], section: int) -> Passage:
         start, end = run[0].start, run[-1].end
         of = [self.paths[unit.block] for unit in run if self.blocks[unit.block].kind != "meta"]
-        place = _around([self._place(unit) for unit in run])
-        headings = _above(of)
-        return Passage(start, end, self.text[start:end], headings, section, place)
+        spots = self._spots(run)
+        place = around([one.place for one in spots])
+        spots = spots if len(spots) > 1 else []
+        text = self.text[start:end]
+        return Passage(start, end, text, _above(of), section, place, tuple(spots))
+
+    def _spots(self, run: Sequence[_Unit]) -> list[Spot]:
+        """Its blocks, those together that stand under one heading and at one place but for the line."""
+        spots = []
+        for (headings, _), same in groupby(run, self._whereabouts):
+            units = list(same)
+            place = around([self._place(unit) for unit in units])
+            spots.append(Spot(units[0].start, units[-1].end, headings, place))
+        return spots
+
+    def _whereabouts(self, unit: _Unit) -> tuple[tuple[str, ...], Place]:
+        place = replace(self.blocks[unit.block].place, line=None, line_end=None)
+        return self.paths[unit.block], place
 
     def _place(self, unit: _Unit) -> Place:
         """That of its block; for a piece of a text whose lines are the file's lines, its own lines."""
@@ -246,10 +259,9 @@ def _above(of: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     deepest = max(of, key=len, default=())
     if all(path == deepest[: len(path)] for path in of):
         return deepest
-    levels = zip(*of, strict=False)
-    shared = tuple(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
-    names = dict.fromkeys(path[-1] for path in of if len(path) > len(shared))
-    return (*shared, _shortened(list(names)))
+    above = shared(of)
+    names = dict.fromkeys(path[-1] for path in of if len(path) > len(above))
+    return (*above, _shortened(list(names)))
 
 
 def _shortened(names: Sequence[str]) -> str:
@@ -257,38 +269,6 @@ def _shortened(names: Sequence[str]) -> str:
     ends = accumulate(len(name) + len(BETWEEN) for name in names)
     fitting = max(1, sum(end <= NAMES_CHARS for end in ends))
     return BETWEEN.join(names[:fitting]) + " …" * (fitting < len(names))
-
-
-def _around(places: Sequence[Place]) -> Place:
-    """From where the first of these begins to where the last one ends."""
-    return Place(
-        line=_first(place.line for place in places),
-        line_end=_last((place.line, place.line_end) for place in places),
-        page=_first(place.page for place in places),
-        page_end=_last((place.page, place.page_end) for place in places),
-        slide=_first(place.slide for place in places),
-        slide_end=_last((place.slide, place.slide_end) for place in places),
-        cells=_cells([place.cells for place in places if place.cells]),
-    )
-
-
-def _first(numbers: Iterable[int | None]) -> int | None:
-    return next((number for number in numbers if number is not None), None)
-
-
-def _last(numbers: Iterable[tuple[int | None, int | None]]) -> int | None:
-    ends = [last if last is not None else first for first, last in numbers]
-    return _first(reversed(ends))
-
-
-def _cells(ranges: Sequence[str]) -> str | None:
-    """`S!A1:C9` of `S!A1:C5` and `S!A6:C9`; the first where they lie on several sheets."""
-    if len(set(ranges)) < 2:
-        return ranges[0] if ranges else None
-    first, last = CELLS.fullmatch(ranges[0]), CELLS.fullmatch(ranges[-1])
-    if not first or not last or first["sheet"] != last["sheet"]:
-        return ranges[0]
-    return f"{first['sheet'] or ''}{first['first']}:{last['last'] or last['first']}"
 
 
 def _size(units: Sequence[_Unit]) -> int:

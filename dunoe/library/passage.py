@@ -62,11 +62,25 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a person finds some words: their headings, outermost first, and their place.
+
+    start, end: characters of the document.
+    """
+
+    start: int
+    end: int
+    headings: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A small piece for finding. The passages of a document, joined, are its text.
 
-    headings: the path of headings above it, outermost first. section: where its section begins; all passages of
-    one section have the same, and together they are what is given to read.
+    headings: what it is found by: the path of headings above it, outermost first; the last names every small section
+    of it. section: where its section begins; all passages of one section have the same, and together they are what
+    is given to read. spots: what it is made of where headings, page, slide or cells are not the same for all of it.
     """
 
     start: int
@@ -75,3 +89,4 @@ class Passage:
     headings: tuple[str, ...]
     section: int
     place: Place
+    spots: tuple[Spot, ...] = ()

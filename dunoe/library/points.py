@@ -3,18 +3,18 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4, uuid5
 
 from dunoe.library.changes import Todo
 from dunoe.library.folders import is_below, written
 from dunoe.library.index.point import Payload
-from dunoe.library.passage import Passage, Place
+from dunoe.library.passage import Passage
+from dunoe.library.places import kept_place
 from dunoe.library.taken import Taken
 from dunoe.store.documents import DocumentRow, PassageRow
 
-_PLACES = tuple(field.name for field in fields(Place))
 _EPOCH = date(1970, 1, 1)
 
 
@@ -56,7 +56,7 @@ def passages_of(document: DocumentRow, found: Sequence[Passage]) -> list[Passage
         key = hashlib.sha256("\0".join((document.title, *headings, text)).encode()).digest()
         id = uuid5(space, f"{key.hex()}:{times[key]}")
         times[key] += 1
-        place = {name: at for name in _PLACES if (at := getattr(one.place, name)) is not None}
+        spots = [replace(spot, headings=tuple(map(storable, spot.headings))) for spot in one.spots]
         rows.append(
             PassageRow(
                 id=str(id),
@@ -66,7 +66,7 @@ def passages_of(document: DocumentRow, found: Sequence[Passage]) -> list[Passage
                 end=one.end,
                 section=one.section,
                 headings=headings,
-                place=place,
+                place=kept_place(one.place, one.start, spots),
                 text=text,
             )
         )

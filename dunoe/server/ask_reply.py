@@ -11,11 +11,12 @@ from dunoe.answering.citations import Citation
 from dunoe.answering.excerpt import shortened, visible
 from dunoe.answering.masking import masked_json
 from dunoe.answering.question import Cited, Ended, Event, Found, Piece, Silent, Thought
-from dunoe.answering.reader import file_of, place_of
+from dunoe.answering.reader import file_of
 from dunoe.answering.source import Source
 from dunoe.engines.request import Json
 from dunoe.errors import Language, Problem
-from dunoe.library.passage import Place
+from dunoe.library.passage import Place, Spot
+from dunoe.library.places import meant, spots_of
 from dunoe.library.query import plain
 from dunoe.library.search import Hit, Results
 from dunoe.server import problems
@@ -26,29 +27,42 @@ BEGIN, END = "«", "»"  # around what matched: text, never markup
 
 
 def place_json(place: Place) -> Json:
-    """Where something stands; null where its kind has no such thing."""
+    """Where something stands; null where its kind has no such thing, an end also where it is the beginning."""
     return {
         "lines": None if place.line is None else [place.line, place.line_end or place.line],
         "page": place.page,
+        "page_end": place.page_end if place.page_end != place.page else None,
         "slide": place.slide,
+        "slide_end": place.slide_end if place.slide_end != place.slide else None,
         "cells": place.cells,
     }
 
 
+def spot_json(spot: Spot) -> Json:
+    """Where words stand, for a person who wants to see them. start, end: characters of the document."""
+    return {
+        "start": spot.start,
+        "end": spot.end,
+        "heading": list(spot.headings),
+        **place_json(spot.place),
+    }
+
+
 def source_json(source: Source) -> Json:
-    """One source of an answer: where all of it stands, and its best passage."""
-    best = source.best
+    """One source of an answer: its best passage, where in it the question's words stand, and what of it was read."""
+    best, spot = source.best, source.spot
+    words = visible(best.words_of(spot), source.file).strip() or visible(best.text, source.file)
     return {
         "file": source.file,
         "score": round(source.score, 4),
-        "snippet": shortened(visible(best.text, source.file).strip(), SNIPPET),
+        "snippet": shortened(words.strip(), SNIPPET),
         "number": source.number,
         "flags": list(guard.flags_of(source)),
         "document_id": source.document,
         "passage_id": best.id,
-        "heading": list(source.headings),
         "title": source.title,
-        **place_json(source.place),
+        **spot_json(spot),
+        "read": {"heading": list(source.headings), **place_json(source.place)},
     }
 
 
@@ -60,17 +74,18 @@ def citation_json(one: Citation, sources: Sequence[Source]) -> Json:
         "passage_id": one.part.id,
         "document_id": source.document,
         "file": source.file,
-        "heading": list(one.part.headings),
         "claim": one.claim,
         "share": round(one.share, 3),
-        **place_json(one.part.place),
+        **spot_json(one.spot),
     }
 
 
 def hit_json(hit: Hit, question: str) -> Json:
     """One found passage."""
     passage, document = hit.passage, hit.document
-    snippet = snippet_of(visible(passage.text, document.name) or passage.text, question)
+    spot = meant(spots_of(passage), passage.text, question)
+    words = passage.text[spot.start - passage.start : spot.end - passage.start]
+    snippet = snippet_of(visible(words, document.name).strip() or passage.text, question)
     scores = hit.scores
     return {
         "document_id": document.id,
@@ -81,14 +96,13 @@ def hit_json(hit: Hit, question: str) -> Json:
         "highlighted_snippet": highlighted(snippet, question),
         "chunk_index": passage.position,
         "passage_id": passage.id,
-        "heading": list(passage.headings),
         "title": document.title,
         "match_type": hit.match_type,
         "scores": {"lexical": scores.lexical, "dense": scores.dense, "rerank": scores.rerank},
         "labels": list(document.labels),
         "tags": list(document.tags),
         "modified": _moment(document),
-        **place_json(place_of(passage)),
+        **spot_json(spot),
     }
 
 

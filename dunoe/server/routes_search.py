@@ -6,18 +6,19 @@ from typing import Literal
 from anyio.to_thread import run_sync
 from pydantic import Field
 
-from dunoe.answering.reader import place_of
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Text
+from dunoe.library.passage import Spot
+from dunoe.library.places import place_of, shared, spots_of
 from dunoe.library.query import Operator
 from dunoe.library.search import Wish
-from dunoe.server.ask_reply import document_json, place_json, results_json
+from dunoe.server.ask_reply import document_json, results_json, spot_json
 from dunoe.server.ask_request import FiltersBody, Names, mode_of, names
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.query import segment
 from dunoe.server.searching import filter_of
-from dunoe.store.documents import DocumentRow
+from dunoe.store.documents import DocumentRow, PassageRow
 
 _CODE = (
     *("py", "js", "jsx", "mjs", "ts", "tsx", "go", "rs", "java", "c", "h", "cc", "cpp", "hpp"),
@@ -71,9 +72,10 @@ class DocumentsQuery(Body):
 
 
 class DocumentQuery(Body):
-    """GET /api/documents/{id}."""
+    """GET /api/documents/{id}. start: of the spot of the passage that is meant."""
 
     passage: str | None = None
+    start: int | None = None
 
 
 class LabelBody(Body):
@@ -146,36 +148,31 @@ async def documents(asked: Asked) -> None:
 
 
 async def document(asked: Asked) -> None:
-    """GET /api/documents/{id}: its text, and where a passage stands in it."""
+    """GET /api/documents/{id}: its text, and where a passage, or the spot of it that is meant, stands in it."""
     query: DocumentQuery = asked.body
     row = await _document(asked, segment(asked.scope))
     pieces = await run_sync(asked.brain.store.documents.pieces, row.id)
-    place = next((one for one in pieces if one.id == query.passage), None)
+    passage = next((one for one in pieces if one.id == query.passage), None)
     await asked.wire.json(
         {
             **document_json(row),
             "content": "".join(one.text for one in pieces),
             "warnings": list(row.warnings),
-            "passages": [
-                {
-                    "id": one.id,
-                    "start": one.start,
-                    "end": one.end,
-                    "heading": list(one.headings),
-                    **place_json(place_of(one)),
-                }
-                for one in pieces
-            ],
-            "highlight": None
-            if place is None
-            else {
-                "start": place.start,
-                "end": place.end,
-                "heading": list(place.headings),
-                **place_json(place_of(place)),
-            },
+            "passages": [{"id": one.id, **spot_json(_whole(one))} for one in pieces],
+            "highlight": passage and spot_json(_meant(passage, query.start)),
         }
     )
+
+
+def _whole(passage: PassageRow) -> Spot:
+    headings = shared(one.headings for one in spots_of(passage))
+    return Spot(passage.start, passage.end, headings, place_of(passage))
+
+
+def _meant(passage: PassageRow, start: int | None) -> Spot:
+    """The spot of a passage that begins there, or all of it."""
+    begins = (one for one in spots_of(passage) if one.start == start)
+    return next(begins, _whole(passage))
 
 
 async def label(asked: Asked) -> None:

@@ -338,13 +338,22 @@ def test_a_passage_lies_on_all_the_pages_slides_and_cells_of_its_blocks() -> Non
     assert passage.place == Place(page=2, page_end=4, slide=3, slide_end=3, cells="매출!A1:C9")
 
 
-def test_cells_of_two_sheets_are_those_of_the_first() -> None:
+def test_cells_of_several_sheets_are_one_range_of_each() -> None:
+    ranges = ["매출!A1:AB5", "매출!B6:C12", "비용!A1", "매출!A13:C13"]
     blocks = tuple(
-        Block(n * 10, n * 10 + 10, place=Place(cells=cells))
-        for n, cells in enumerate(["매출!A1:C5", "비용!A1:C9"])
+        Block(n * 10, n * 10 + 10, place=Place(cells=cells)) for n, cells in enumerate(ranges)
     )
-    (passage,) = cut(Parsed("xlsx", "가" * 20, blocks), 100, letters)
-    assert passage.place.cells == "매출!A1:C5"
+    (passage,) = cut(Parsed("xlsx", "가" * 40, blocks), 100, letters)
+    assert passage.place.cells == "매출!A1:AB13, 비용!A1"
+    assert [one.place.cells for one in passage.spots] == ranges
+
+
+def test_a_passage_of_several_sections_knows_where_each_begins() -> None:
+    document = "앞말\n\n# 주차\n\n지하 2층\n\n## 요금\n\n천 원\n"
+    (passage,) = passages_of(document, 300)
+    found = [(one.headings, one.place.line, document[one.start :][:4]) for one in passage.spots]
+    assert found == [((), 1, "앞말\n\n"), (("주차",), 3, "# 주차"), (("주차", "요금"), 7, "## 요")]
+    assert passages_of("# 주차\n\n지하 2층\n\n무료\n", 300)[0].spots == ()
 
 
 def test_lines_of_the_source_that_are_not_those_of_the_text_are_left_as_they_are() -> None:

@@ -84,7 +84,7 @@ const ACTIONS = {
   sync,
   stopSync,
   moreDocuments: () => readDocuments({ more: true }),
-  openDocument: (button) => openDocument(button.dataset.id, { passage: button.dataset.passage, opener: button }),
+  openDocument: (button) => openDocument(button.dataset.id, { passage: button.dataset.passage, at: { start: button.dataset.start }, opener: button }),
   openPassage: ({ dataset }) => openPassage(dataset.passage),
   unlabel: ({ dataset }) => label(documentOf(dataset.id), dataset.value, "DELETE"),
   removeFolder: ({ dataset }) => {

@@ -114,7 +114,7 @@ function drawHits(hits, words) {
   $("hit-none").hidden = hits.length > 0;
   each($("hit-list"), "hit", hits, (one) => one.passage_id, (row, one) => {
     const button = row.querySelector("button");
-    Object.assign(button.dataset, { id: one.document_id, passage: one.passage_id });
+    Object.assign(button.dataset, { id: one.document_id, passage: one.passage_id, start: one.start });
     say(button, one.title || nameOf(one.file));
     const where = [(one.heading ?? []).join(" › "), place(words, one)].filter(Boolean).join(" · ");
     sayOrHide(row.querySelector(".where"), where);

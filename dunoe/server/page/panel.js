@@ -6,14 +6,14 @@ import { json, query } from "./server.js";
 /** Characters drawn before and after the place; more is drawn when it is wanted. */
 export const WINDOW = 30_000;
 
-/** Open a document by its id or path, at a passage. at: what is known of the place before it is here. */
+/** Open a document by its id or path, at a passage. at: what is known of the place in it, before it is here. */
 export async function openDocument(id, { passage = "", at = {}, opener = null } = {}) {
   const panel = { id, passage, at, opener, document: null, text: null, before: WINDOW, after: WINDOW, problem: null };
   state.panel = panel;
   changed();
   await attempt(async () => {
     const path = `/api/documents/${encodeURIComponent(id)}`;
-    panel.document = await json(query(path, { passage }));
+    panel.document = await json(query(path, { passage, start: at.start }));
     panel.text = cut(panel.document);
   }, (problem) => (panel.problem = problem));
 }

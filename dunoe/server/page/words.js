@@ -53,14 +53,16 @@ export function moment(language, when) {
 }
 
 /** Where in a document something stands: page, slide, cells or lines; "" where nothing is known. */
-export function place(words, { page, slide, cells, lines, line }) {
-  if (page) return words.page(page);
-  if (slide) return words.slide(slide);
+export function place(words, { page, page_end, slide, slide_end, cells, lines, line }) {
+  if (page) return words.page(span(page, page_end));
+  if (slide) return words.slide(span(slide, slide_end));
   if (cells) return String(cells);
   const [first, last] = lines ?? [line, line];
   if (!first) return "";
   return first === last ? words.line(first) : words.lines(first, last);
 }
+
+const span = (first, last) => (last && last !== first ? `${first}–${last}` : first);
 
 /** The last part of a path. A \ is part of a name: a byte that is no text comes as \xff. */
 export const nameOf = (path) => String(path ?? "").split("/").pop();

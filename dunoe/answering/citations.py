@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dunoe.answering.figures import Figures, figures
+from dunoe.answering.markers import CLUSTER, MAYBE, is_nothing, is_text, numbers
 from dunoe.answering.source import Part, Source
 from dunoe.library import terms
 from dunoe.library.passage import Spot
@@ -14,13 +16,10 @@ FLOOR = 0.4  # share of a sentence's terms that must stand in its source
 OF_BEST = 0.6  # and that share, rare terms weighing more, over the best that any source reaches
 FEW = 3  # fewer terms than this prove nothing either way
 
-MARKER_LENGTH = 24  # letters; what is longer is no marker
-_MARKER = re.compile(
-    r"\[\s*(?:문서|출처|자료|source|document|doc)?\s*(\d{1,3}(?:\s*,\s*\d{1,3})*)\s*\]",
-    re.IGNORECASE,
-)
-_MAYBE = re.compile(r"\[[\s\d,문서출처자료a-z]*\]?", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.?!。])[\s]+|\n+")
+_BEGINNING = re.compile(
+    r"[\s>*+#|•·-]*(?:\d{1,3}[.)]\s*)?[\s*>|-]*"
+)  # of a line, before its first word
 _QUOTED = re.compile(r'["“「『]([^"”」』\n]{12,})["”」』]')
 _CLAIM_LENGTH = 600  # letters before a marker that are looked at
 
@@ -39,6 +38,24 @@ class Citation:
     share: float
 
 
+@dataclass(slots=True)
+class _Lead:
+    """Markers before their sentence, which are held back with it until it ends. before: the sentence before them."""
+
+    spaces: str
+    numbers: list[int]
+    before: str
+    ahead: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what stands behind the markers is a sentence by now, or the line is over."""
+        said, last = self.ahead, self.ahead[-1:]
+        if last == "\n" or len(said) >= _CLAIM_LENGTH:
+            return True
+        return last.isspace() and said.rstrip()[-1:] in (*".?!。",) and bool(_last_sentence(said))
+
+
 class Checker:
     """Lets an answer through piece by piece and keeps back markers until they are whole and checked."""
 
@@ -47,9 +64,13 @@ class Checker:
         self.removed = 0
         self._sources = {source.number: source for source in sources}
         self._contents: dict[int, Content] = {}
-        self._held = ""  # spaces, and what may become a marker
+        self._figures: dict[int, Figures] = {}
+        self._held = ""  # spaces, and what may become markers
         self._claim = ""  # the answer since the last marker
         self._cited = ""  # what the last marker was for: a second one beside it is for the same
+        self._line = ""  # the answer since the last line's end
+        self._leads = False  # this line has its markers before its sentences
+        self._lead: _Lead | None = None
         self._code = _Code()
 
     def feed(self, text: str) -> str:
@@ -58,52 +79,73 @@ class Checker:
 
     def close(self) -> str:
         """What was still held back when the answer ended."""
-        if _MARKER.fullmatch(self._held.strip()):
-            return self._settle()
-        return self._let_go()
+        out = ""
+        while self._held:
+            out += self._step()
+        return out + self._led()
 
     def _take(self, letter: str) -> str:
+        self._held += letter
         out = ""
-        if self._held.endswith("]"):  # a whole marker; a link's text is followed by its address
-            out = self._let_go() if letter == "(" else self._settle()
-        is_open = "[" in self._held
-        if is_open and _MAYBE.fullmatch(self._held.lstrip() + letter) and self._has_room():
-            self._held += letter
-            if letter != "]" or _MARKER.fullmatch(self._held.strip()):
-                return out
-            return out + self._let_go()
-        if is_open:
-            out += self._let_go()
-        if not self._code.is_inside and letter in " [":
-            self._held += letter
+        while self._held and (self._code.is_inside or not MAYBE.fullmatch(self._held)):
+            out += self._step()
+        return out
+
+    def _step(self) -> str:
+        """Let go of the markers that were held, or of the first letter, or of the spaces before it."""
+        held, found = self._held, CLUSTER.match(self._held)
+        if found is None or self._code.is_inside:
+            self._held = held.lstrip(" ") if held[0] == " " else held[1:]
+            return "".join(map(self._say, held[: len(held) - len(self._held)]))
+        self._held = held[found.end() :]
+        if is_text(self._line, found[0], self._held[:1]):
+            return "".join(map(self._say, found[0]))
+        return self._settle(found[0])
+
+    def _say(self, letter: str) -> str:
+        self._code.see(letter)
+        self._claim = (self._claim + letter)[-_CLAIM_LENGTH:]
+        if letter == "\n":
+            self._line, self._leads = "", False
+        else:
+            self._line += letter
+        if self._lead is None:
+            return letter
+        self._lead.ahead += letter
+        return self._led() if self._lead.is_over else ""
+
+    def _settle(self, cluster: str) -> str:
+        """Put the checked numbers where markers stand, or wait for the sentence behind them."""
+        out, said = self._led(), numbers(cluster)
+        spaces = cluster[: len(cluster) - len(cluster.lstrip())]
+        claim, self._claim = _last_sentence(self._claim) or self._cited, ""
+        if self._is_leading():
+            self._leads, self._lead = True, _Lead(spaces, said, claim)
             return out
-        out += self._let_go()
-        return out + self._say(letter)
+        self._cited = claim
+        kept = self._kept(said, claim)
+        return out + (spaces + kept if kept else "")
 
-    def _has_room(self) -> bool:
-        return len(self._held.lstrip()) < MARKER_LENGTH
+    def _is_leading(self) -> bool:
+        """Whether the place is one before a sentence: where a line begins, or goes on as it began."""
+        if _BEGINNING.fullmatch(self._line):
+            return True
+        return self._leads and self._line.rstrip()[-1:] in (*".?!。",)
 
-    def _let_go(self) -> str:
-        held, self._held = self._held, ""
-        return self._say(held)
+    def _led(self) -> str:
+        """The markers before a sentence, checked, and the sentence; of an empty one they are for the one before."""
+        lead, self._lead = self._lead, None
+        if lead is None:
+            return ""
+        self._cited = _last_sentence(lead.ahead) or lead.before
+        if kept := self._kept(lead.numbers, self._cited):
+            return lead.spaces + kept + lead.ahead
+        return lead.spaces + lead.ahead.lstrip(" :")
 
-    def _say(self, text: str) -> str:
-        for letter in text:
-            self._code.see(letter)
-        self._claim = (self._claim + text)[-_CLAIM_LENGTH:]
-        return text
-
-    def _settle(self) -> str:
-        """Put the checked numbers where the held marker stands."""
-        found = _MARKER.fullmatch(self._held.strip())
-        spaces = self._held[: len(self._held) - len(self._held.lstrip())]
-        self._held = ""
-        numbers = [int(one) for one in found[1].split(",")] if found else []
-        claim = _last_sentence(self._claim) or self._cited
-        self._cited, self._claim = claim, ""
-        kept = [number for number in dict.fromkeys(numbers) if self.check(number, claim)]
-        self.removed += len(numbers) - len(kept)
-        return spaces + "".join(f"[{number}]" for number in kept) if kept else ""
+    def _kept(self, said: Sequence[int], claim: str) -> str:
+        kept = [number for number in dict.fromkeys(said) if self.check(number, claim)]
+        self.removed += len(said) - len(kept)
+        return "".join(f"[{number}]" for number in kept)
 
     def check(self, number: int, claim: str, spot: Spot | None = None) -> bool:
         """Note that this source says so; False where it does not. spot: where in its best passage, if that is known."""
@@ -112,11 +154,13 @@ class Checker:
         if not self._contents:  # read late: an answer without markers costs nothing
             self._contents = {n: content(one.text) for n, one in self._sources.items()}
         said, source = content(claim), self._sources[number]
+        if not said.all:
+            return False  # who says nothing has no proof
         share = said.share(self._contents[number])
         rare = self._rarity(said)
         best = max(said.share(one, rare) for one in self._contents.values())
         is_there = share >= FLOOR and said.share(self._contents[number], rare) >= OF_BEST * best
-        if not is_there or not _quotes_stand(claim, source):
+        if not is_there or not _quotes_stand(claim, source) or not self._numbers(number).has(claim):
             return False
         part = source.best
         if spot is None:
@@ -124,6 +168,14 @@ class Checker:
             spot = _spot(part, said)
         self.citations.append(Citation(number, part, spot, claim, share))
         return True
+
+    def _numbers(self, number: int) -> Figures:
+        """What a source has of numbers; years may stand in its name or headings alone."""
+        if number not in self._figures:
+            source = self._sources[number]
+            headings = dict.fromkeys(one for part in source.parts for one in part.headings)
+            self._figures[number] = figures("\n".join([source.file, *headings, source.text]))
+        return self._figures[number]
 
     def _rarity(self, said: "Content") -> dict[int, float]:
         """How much each term of a claim tells one source from another: 1 over the sources that have it."""
@@ -149,7 +201,7 @@ class Content:
         if not mine and self.words:
             return FLOOR  # nothing to go by
         if len(mine) < FEW:
-            return 1.0 if mine & source.all or not mine else 0.0
+            return 1.0 if mine & source.all else 0.0
         weighed = {term: 1.0 if weights is None else weights.get(term, 1.0) for term in mine}
         return sum(weighed[term] for term in mine & source.all) / sum(weighed.values())
 
@@ -177,7 +229,7 @@ def _tight(text: str) -> str:
 
 
 def _last_sentence(text: str) -> str:
-    said = [piece for piece in _SENTENCE_END.split(text) if piece.strip(" \t.,;:)-*")]
+    said = [piece for piece in _SENTENCE_END.split(text) if not is_nothing(piece)]
     return said[-1].strip() if said else ""
 
 

@@ -52,7 +52,7 @@ def test_a_marker_after_the_full_stop_is_for_the_sentence_before_it() -> None:
 
 def test_two_markers_side_by_side_are_for_the_same_sentence() -> None:
     text, checker = read("상태는 useState로 만든다 [1][2].")
-    assert text == "상태는 useState로 만든다[2]."
+    assert text == "상태는 useState로 만든다 [2]."
     assert checker.removed == 1
 
 
@@ -93,7 +93,26 @@ def test_an_answer_in_another_script_is_judged_by_numbers_and_names() -> None:
 
 @given(
     st.lists(
-        st.sampled_from([RUST, REACT, "[1]", "[2]", "[9]", " ", "`", "```\n", "[1](x)", "\n"])
+        st.sampled_from(
+            [
+                *(
+                    RUST,
+                    REACT,
+                    "[1]",
+                    "[2]",
+                    "[9]",
+                    " ",
+                    "`",
+                    "```\n",
+                    "[1](x)",
+                    "\n",
+                    "**",
+                    "(",
+                    ")",
+                ),
+                *("- ", "[", "]", "(출처: ", "[1-2]", "<sup>", "</sup>", ". ", ","),
+            ]
+        )
     ),
     st.integers(1, 7),
 )
@@ -102,3 +121,131 @@ def test_how_an_answer_is_cut_into_pieces_changes_nothing(parts: list[str], step
     whole, pieces = read(answer, len(answer) or 1), read(answer, step)
     assert whole[0] == pieces[0]
     assert whole[1].citations == pieces[1].citations
+
+
+SALES = "3분기 매출은 482억 원으로 전년보다 12% 늘었다. 개발자 17명을 새로 뽑는다."
+HOTEL = "서울 출장 숙박비는 10만 원까지 낸다. 회의는 오후 세 시에 열두 명이 한다."
+
+
+def checked(answer: str) -> tuple[str, Checker]:
+    """What the reader sees of an answer from the sales and the hotel, as it comes letter by letter."""
+    checker = Checker([source(1, SALES), source(2, HOTEL, file="출장 2024.md")])
+    return "".join(map(checker.feed, answer)) + checker.close(), checker
+
+
+def test_a_marker_before_a_sentence_is_for_the_sentence_behind_it() -> None:
+    text, checker = checked(
+        "- [2] 서울 숙박비는 10만 원이다.\n- [1] 개발자 17명을 뽑는다.\n[1] 화성에는 물이 있다."
+    )
+    assert (
+        text == "- [2] 서울 숙박비는 10만 원이다.\n- [1] 개발자 17명을 뽑는다.\n화성에는 물이 있다."
+    )
+    assert [one.claim for one in checker.citations] == [
+        "서울 숙박비는 10만 원이다.",
+        "개발자 17명을 뽑는다.",
+    ]
+    assert checker.removed == 1
+
+
+def test_a_line_that_begins_with_a_marker_goes_on_that_way() -> None:
+    text, checker = checked("[2] 서울 숙박비는 10만 원이다. [1] 개발자 17명을 뽑는다.")
+    assert [one.number for one in checker.citations] == [2, 1]
+    assert "[1] 개발자" in text
+
+
+def test_only_the_sentence_behind_a_marker_waits_for_its_end() -> None:
+    checker = Checker([source(1, SALES)])
+    assert checker.feed("[1] 개발자 17명을 뽑는다.") == ""
+    assert checker.feed(" 다") == "[1] 개발자 17명을 뽑는다. 다"
+    assert checker.feed("음 문장은") == "음 문장은"
+
+
+def test_a_marker_alone_in_its_line_is_for_the_sentence_before_it() -> None:
+    text, _ = checked("서울 숙박비는 10만 원이다.\n\n[2]\n\n끝")
+    assert "\n[2]\n" in text
+
+
+@pytest.mark.parametrize("answer", ["[1]", "[1]\n", "- [1]", "**[1]**", "1. [1] \n", "출처: [1]"])
+def test_who_says_nothing_has_no_proof(answer: str) -> None:
+    text, checker = checked(answer)
+    assert (checker.citations, checker.removed) == ([], 1)
+    assert "1]" not in text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "3분기 매출은 900억 원으로 전년보다 50% 줄었다 [1].",
+        "3분기 매출은 482만 원으로 전년보다 12% 늘었다 [1].",
+        "개발자 18명을 새로 뽑는다 [1].",
+        "서울 출장 숙박비는 100만 원까지 낸다 [2].",
+        "회의는 오후 네 시, 16시에 한다 [2].",
+    ],
+)
+def test_a_number_that_the_source_does_not_have_sinks_the_citation(said: str) -> None:
+    text, checker = checked(said)
+    assert (checker.citations, checker.removed) == ([], 1)
+    assert text.endswith(("다.", "낸다."))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "3분기 매출은 48,200,000,000원으로 전년보다 12 % 늘었다 [1].",
+        "1. 3분기 매출은 482억 원이다 [1].",
+        "서울 출장 숙박비는 100,000원까지 낸다 [2].",
+        "2024년 서울 출장 숙박비는 10만 원까지 낸다 [2].",
+        "회의는 15시에 12명이 한다 [2].",
+        "숙박비와 회의, 2가지를 정한다: 서울 출장 숙박비는 10만 원까지 낸다 [2].",
+    ],
+)
+def test_a_number_may_be_written_in_another_way(said: str) -> None:
+    assert checked(said)[1].removed == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        (" [1-2]", " [2]"),
+        (" [1~2]", " [2]"),
+        (" [1;2]", " [2]"),
+        (" [2:3]", " [2]"),
+        (" [Source: 2]", " [2]"),
+        (" [출처: 1, 출처: 2]", " [2]"),
+        (" [[2]]", " [2]"),
+        ("【2】", "[2]"),
+        ("【2†source】", "[2]"),
+        ("[^2]", "[2]"),
+        (" (출처: [2])", " [2]"),
+        (" (출처 2)", " [2]"),
+        (" ([1], [2])", " [2]"),
+        ("**[2]**", "[2]"),
+        ("<sup>[2]</sup>", "[2]"),
+        (" [[9]]", ""),
+        ("**[9]**", ""),
+        (" (출처: [9])", ""),
+        ("<sup>[9]</sup>", ""),
+        ("**[1]** **[9]**", ""),
+    ],
+)
+def test_markers_are_read_however_they_are_written(written: str, seen: str) -> None:
+    said = "서울 출장 숙박비는 10만 원까지 낸다"
+    assert checked(f"{said}{written}.")[0] == f"{said}{seen}."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "array[1]은 둘째다",
+        "a[1] = 3",
+        "f()[1]",
+        "[2024]년",
+        "[0]",
+        "[5-2]",
+        "(1) 첫째",
+        "[[a]]",
+        "**굵게**",
+    ],
+)
+def test_brackets_that_are_no_markers_stay(text: str) -> None:
+    assert checked(f"{text} 끝")[0] == f"{text} 끝"

@@ -1,0 +1,85 @@
+"""What models write where `[1]` was asked of them: `[1-2]`, `【1】`, `[[1]]`, `**[1]**`, `(출처: [1])`, `[^1]`."""
+
+import re
+
+_LABELS = [
+    "문서",
+    "출처",
+    "자료",
+    "참고",
+    "인용",
+    "source",
+    "sources",
+    "document",
+    "doc",
+    "citation",
+    "cite",
+    "reference",
+    "ref",
+]
+_LABEL = f"(?:{'|'.join(sorted(_LABELS, key=len, reverse=True))})"
+_BEGUN = "|".join(sorted({re.escape(one[:n]) for one in _LABELS for n in range(1, len(one) + 1)}))
+_AFTER = r"\s*[:.#]?\s*"  # behind a label
+_ITEM = rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?[1-9]\d{{0,2}}번?(?::\d{{1,4}})?"  # `1:3` is place 3 of source 1
+_BODY = rf"\s*{_ITEM}(?:\s*[,;·&~–-]\s*{_ITEM}){{0,11}}\s*(?:†[^\]】\n]{{0,20}})?"  # noqa: RUF001 - as it is written
+_MARK = rf"(?:\[{_BODY}\]|【{_BODY}】|［{_BODY}］|\({_LABEL}{_AFTER}{_BODY}\))"  # noqa: RUF001 - the same
+_MARKS = rf"{_MARK}(?:[ ,;]{{0,2}}{_MARK}){{0,7}}"
+_AROUND = (  # what is around markers alone goes with them
+    (r"\*\*", r"\*\*"),
+    (r"\*", r"\*"),
+    (r"\[", r"\]"),
+    (rf"\((?:{_LABEL}{_AFTER})?", r"\)"),
+    ("<sup>", "</sup>"),
+)
+_IN = r"[\s\d,;:.·&~–^#†a-z문서출처자료참고인용번-]{0,24}"  # noqa: RUF001 - the same
+_OPEN, _SHUT = r"[\[【［]", r"[\]】］]"  # noqa: RUF001 - the same
+
+CLUSTER = re.compile(
+    f" *(?:{'|'.join(f'{first} ?{_MARKS} ?{last}' for first, last in _AROUND)}|{_MARKS})",
+    re.IGNORECASE,
+)
+"""Markers side by side, with the spaces before them and what stands around them alone."""
+
+MAYBE = re.compile(
+    rf" {{0,40}}(?:\*{{1,2}}|\((?:{_BEGUN})?[\s:.#\d,;·&~–-]{{0,16}}|<(?:s(?:u(?:p>?)?)?)?)? ?"  # noqa: RUF001
+    rf"(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}[ ,;]{{0,2}}|\({_LABEL}[\s:.#\d,;·&~–-]{{0,16}}\)[ ,;]{{0,2}}){{0,8}}"  # noqa: RUF001
+    rf"(?:{_OPEN}{{1,2}}{_IN}|\((?:{_BEGUN})?[\s:.#\d,;·&~–-]{{0,16}})?(?:\*{{1,2}}|\)|<(?:/(?:s(?:u(?:p>?)?)?)?)?)?",  # noqa: RUF001
+    re.IGNORECASE,
+)
+"""All beginnings of a cluster, and a little more."""
+
+_NUMBERS = re.compile(r"([1-9]\d{0,2})번?(?::\d+)?(?:\s*([~–-])\s*(?=[1-9]))?")  # noqa: RUF001 - the same
+_ONE = re.compile(_MARK, re.IGNORECASE)
+_TAIL = re.compile(r"†[^\]】]*")
+_NAME = re.compile(r"[A-Za-z0-9_)]$")
+_VARIABLE = re.compile(r"(?:(?:^|[^A-Za-z0-9_])[A-Za-z]|\(\))$")  # of a single letter, or a call
+_ALONE = re.compile(rf"[\s(*>|-]*{_LABEL}?\s*:?[\s)*|.,;-]*", re.IGNORECASE)
+MOST = 20  # sources that a range may name
+
+
+def numbers(cluster: str) -> list[int]:
+    """The numbers that a cluster names, in its order; of `[1-3]` the one between, too. None of `[5-2]`."""
+    found = list[int]()
+    for mark in _ONE.findall(cluster):
+        begin: int | None = None
+        for one in _NUMBERS.finditer(_TAIL.sub("", mark)):
+            number = int(one[1])
+            if begin is not None and not begin < number <= begin + MOST:
+                return []
+            found += [number] if begin is None else range(begin + 1, number + 1)
+            begin = number if one[2] else None
+    return found
+
+
+def is_text(before: str, cluster: str, after: str) -> bool:
+    """True for a link's text, for what is no range, and for what indexes a name: `array[1]은`, `a[1]`."""
+    if after == "(" or not numbers(cluster):
+        return True
+    if not cluster.startswith("[") or not _NAME.search(before):
+        return False
+    return after.isalnum() or after in ("_", "=") or bool(_VARIABLE.search(before))
+
+
+def is_nothing(text: str) -> bool:
+    """True where nothing is said: signs, or no more than `출처:`."""
+    return bool(_ALONE.fullmatch(text))

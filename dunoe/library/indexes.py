@@ -78,6 +78,9 @@ class Indexes:
 
     def want(self, wanted: Wanted) -> None:
         """Begin or resume building what is wanted, if something else answers; delete what nobody wants any more."""
+        if self.building is not None and self.building.row.name != wanted.name:
+            self.building.index.close()
+            self.building = None
         reading = {one.row.name for one in self._retired}
         for row in self._rows.all():
             is_wanted = row.name in (self.active.row.name, wanted.name) and row.state != "retired"

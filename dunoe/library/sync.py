@@ -290,7 +290,7 @@ def _moved(row: DocumentRow, to: Moved) -> DocumentRow:
 
 
 def _lines_of(text: str) -> set[str]:
-    return {line.strip() for line in text.splitlines()} - {""}
+    return {line.strip() for line in text.split("\n")} - {""}
 
 
 def _is_large(one: Todo) -> bool:

@@ -580,6 +580,21 @@ async def test_a_file_that_is_moved_and_edited_at_once_keeps_its_labels(
     assert (await library.sync()).files_total == 0
 
 
+async def test_a_line_separator_makes_no_lines_that_two_files_could_share(
+    library: Library, notes: Path
+) -> None:
+    """One line of a form that every memo begins with, full of U+2028, is one line and not most of a file."""
+    form = "\u2028".join(f"서식 {n}" for n in range(9))
+    (notes / "sub").mkdir()
+    (notes / "a.md").write_text(f"{form}\n\n산은 높다.\n", "utf-8")
+    await library.sync()
+    before = the(library, "a.md")
+    (notes / "a.md").unlink()
+    (notes / "sub" / "a.md").write_text(f"{form}\n\n강은 길다.\n\n들은 넓다.\n", "utf-8")
+    await library.sync()
+    assert the(library, "a.md").id != before.id
+
+
 async def test_another_file_of_that_name_is_another_document(library: Library, notes: Path) -> None:
     (notes / "sub").mkdir()
     (notes / "README.md").write_text(RIVERS, "utf-8")

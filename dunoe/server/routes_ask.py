@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
-from uuid import uuid4
 
 from anyio.to_thread import run_sync
 
@@ -16,7 +16,7 @@ from dunoe.portfolio.model import Model
 from dunoe.server.ask_reply import AskReply
 from dunoe.server.ask_request import AskBody, decode
 from dunoe.server.endpoint import Asked, Route, language_of
-from dunoe.server.routes_conversations import owner
+from dunoe.server.routes_conversations import begun, owner
 from dunoe.server.searching import filter_of
 from dunoe.server.speaking import choose, ear, keep_alive, slot
 
@@ -55,8 +55,9 @@ async def _begun(asked: Asked) -> tuple[Question, AskReply]:
     brain = asked.brain
     question = decode(body, await filter_of(brain, body.filters), language_of(brain, asked.call))
     models = [one.name for one in brain.models_for(asked.call.key) if one.settings.mode == "chat"]
-    session = question.session or f"session_{uuid4().hex}"
-    return question, AskReply(question.language, session, models, masks=question.masks)
+    if not question.session:  # the reply names it, so its first turn is kept, too
+        question = replace(question, session=begun())
+    return question, AskReply(question.language, question.session, models, masks=question.masks)
 
 
 async def _answer(asked: Asked, question: Question) -> AsyncGenerator[Event, None]:
@@ -106,17 +107,15 @@ async def _model(asked: Asked, question: Question) -> Model | Problem:
 
 async def _turns(asked: Asked, question: Question) -> list[Turn]:
     """The session so far, oldest turn first."""
-    if not question.session:
-        return []
     recent = asked.brain.store.conversations.recent
     rows = await run_sync(partial(recent, owner(asked), session_id=question.session, limit=TURNS))
     return [Turn(row.question, row.answer) for row in reversed(rows)]
 
 
 async def _keep(asked: Asked, question: Question, reply: AskReply) -> None:
-    """Keep the turn of a session; a client that posts it again gets this one back."""
+    """Keep the turn; a client that posts it again gets this one back."""
     ended = reply.ended
-    if not question.session or ended is None:
+    if ended is None:
         return
     turn = await run_sync(
         partial(

@@ -3,6 +3,7 @@
 import re
 from functools import partial
 from typing import Literal
+from uuid import uuid4
 
 from anyio.to_thread import run_sync
 from pydantic import Field
@@ -13,8 +14,10 @@ from dunoe.server.ask_request import Session
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.query import segment
-from dunoe.store.conversations import NOBODY, Turn, as_json, as_markdown
+from dunoe.store.conversations import NOBODY, Conversations, Turn, as_json, as_markdown
 
+NEW = 20  # turns among which one is looked for that the client keeps by itself
+_BEGUN = re.compile(r"session_[0-9a-f]{32}")
 _MOST = 2**53  # the largest number that JSON's readers agree on
 
 
@@ -85,21 +88,45 @@ def turn_json(turn: Turn) -> Json:
     }
 
 
+def begun() -> str:
+    """The name of a conversation that its first question did not name."""
+    return f"session_{uuid4().hex}"
+
+
 async def save(asked: Asked) -> None:
     """POST /api/conversations."""
-    body: TurnBody = asked.body
-    turn = await run_sync(
-        partial(
-            asked.brain.store.conversations.save,
-            owner(asked),
-            body.question,
-            body.answer,
-            session_id=body.session_id,
-            sources=body.sources or (),
-            model_used=body.model_used,
-        )
-    )
+    turn = await run_sync(_saved, asked.brain.store.conversations, owner(asked), asked.body)
     await asked.wire.json(turn_json(turn))
+
+
+def _saved(kept: Conversations, owner: str, body: TurnBody) -> Turn:
+    """The turn, kept once: what began a conversation without a name goes into the one that the client names."""
+    nameless = _nameless(kept, owner, body)
+    if nameless is not None and body.session_id is None:
+        return nameless
+    turn = kept.save(
+        owner,
+        body.question,
+        body.answer,
+        session_id=body.session_id,
+        sources=body.sources or (),
+        citations=() if nameless is None else nameless.citations,
+        model_used=body.model_used,
+    )
+    if nameless is not None and nameless.id != turn.id:
+        kept.delete(owner, nameless.id)
+    return turn
+
+
+def _nameless(kept: Conversations, owner: str, body: TurnBody) -> Turn | None:
+    """This turn, if the server has just kept it as the only one of a conversation that nobody named."""
+    for turn in kept.recent(owner, limit=NEW):
+        is_same = (turn.question, turn.answer) == (body.question, body.answer)
+        if is_same and turn.session_id != body.session_id and _BEGUN.fullmatch(turn.session_id):
+            return (
+                turn if len(kept.recent(owner, session_id=turn.session_id, limit=2)) == 1 else None
+            )
+    return None
 
 
 async def listed(asked: Asked) -> None:

@@ -264,6 +264,40 @@ async def test_a_follow_up_is_searched_as_a_question_of_its_own(
     assert "[1]" not in messages[2]["content"]
 
 
+async def turns(house: Served, query: str) -> list[Json]:
+    """Kept turns, newest first."""
+    found: list[Json] = orjson.loads((await call(house, "GET", f"/api/conversations?{query}")).body)
+    return found
+
+
+async def test_a_conversation_may_begin_without_a_name_and_go_on_under_the_one_it_got(
+    house: Served, fake: FakeEngine
+) -> None:
+    fake.plan(Turn(text=["소유권은 안전하게 다루는 방법입니다 [1]."]))
+    first = await asked(house, question="소유권이란 무엇인가요?")
+    session = first["session_id"]
+    (kept,) = await turns(house, f"session_id={session}")
+    assert (kept["id"], kept["answer"]) == (first["conversation_id"], first["answer"])
+    fake.plan(Turn(text=["소유권의 규칙은 무엇인가요?"]), Turn(text=["소유자는 하나입니다."]))
+    again = await asked(house, question="그 규칙은?", session_id=session)
+    assert again["question_searched"] == "소유권의 규칙은 무엇인가요?"
+
+
+async def test_a_client_that_keeps_its_turns_itself_has_each_of_them_once(
+    house: Served, fake: FakeEngine
+) -> None:
+    """The web client of before: it asks without a session and posts the turn into its own."""
+    fake.plan(Turn(text=["소유권은 메모리를 다루는 방법입니다 [1]."]))
+    question = "소유권은 무엇을 다루나요?"
+    reply = await asked(house, question=question)
+    turn = {"question": question, "answer": reply["answer"], "session_id": "session_7_own"}
+    posted = (await call(house, "POST", "/api/conversations", orjson.dumps(turn))).json
+    same = [one for one in await turns(house, "limit=100") if one["question"] == question]
+    assert [one["session_id"] for one in same] == ["session_7_own"]
+    assert posted["id"] == same[0]["id"]
+    assert same[0]["citations"] == reply["citations"] != []
+
+
 async def test_a_filter_keeps_other_documents_out(house: Served) -> None:
     answer = await asked(house, question="소유권과 상태", filters={"file_path": "상태.md"})
     assert {one["file"] for one in answer["sources"]} == {"notes/상태.md"}

@@ -10,7 +10,7 @@ from anyio.to_thread import run_sync
 from dunoe.answering import fence, guard
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
-from dunoe.answering.followup import hops, rewritten, together
+from dunoe.answering.followup import hops, leans, rewritten, speaking_of, together
 from dunoe.answering.masking import Veil, masked_candidates
 from dunoe.answering.pack import Candidate, Packed, pack
 from dunoe.answering.prompts import Prompts, Turn
@@ -174,22 +174,42 @@ class Answerer:
                     yield event
 
     async def _search(self, draft: _Draft, engine: Engine | None, model: Model | None) -> Finding:
-        question, texts = draft.question, [draft.question.text]
-        if draft.turns and engine is not None and model is not None:
-            draft.searched = await rewritten(
-                engine, model, draft.prompts, draft.turns, question.hidden(question.text)
-            )
-            texts = [draft.searched]
-        elif draft.turns:
-            draft.searched = together(draft.turns, question.text)
-            texts = [draft.searched]
+        question, more = draft.question, list[str]()
+        alone: str | None = question.text
+        if draft.turns:
+            alone = None
+            if engine is not None and model is not None:
+                alone = await rewritten(
+                    engine, model, draft.prompts, draft.turns, question.hidden(question.text)
+                )
         if question.use_multihop and engine is not None and model is not None:
-            seen = question.hidden(draft.searched)
-            texts += await hops(engine, model, draft.prompts, seen)
-        found = await self._reader.find(question, texts)
+            seen = question.hidden(alone or question.text)
+            more = await hops(engine, model, draft.prompts, seen)
+        if alone is None:
+            found = await self._followed(draft, more)
+        else:
+            draft.searched = alone
+            found = await self._reader.find(question, [alone, *more])
         if not question.masks:
             return found
         return replace(found, candidates=masked_candidates(found.candidates))
+
+    async def _followed(self, draft: _Draft, more: Sequence[str]) -> Finding:
+        """What a follow-up finds that nobody has rewritten: by itself if it can stand, else with the question before.
+
+        Of that, only what speaks of the new question: a refusal must not become an answer about the old one.
+        """
+        question = draft.question
+        alone = await self._reader.find(question, [question.text, *more])
+        if _has_relevant(alone) and not leans(question.text):
+            return alone
+        both = together(draft.turns, question.text)
+        found = await self._reader.find(question, [both, *more])
+        candidates = await run_sync(speaking_of, question.text, found.candidates)
+        if not candidates or not is_relevant(found.features):
+            return alone
+        draft.searched = both
+        return replace(found, candidates=candidates)
 
     async def _without_model(self, draft: _Draft, why: Problem) -> AsyncGenerator[Event, None]:
         """What can be said where no model answers: the best passages, or why that is."""

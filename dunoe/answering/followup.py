@@ -8,11 +8,13 @@ from anyio import fail_after
 from anyio.to_thread import run_sync
 
 from dunoe.answering.citations import content
+from dunoe.answering.pack import Candidate
 from dunoe.answering.prompts import Prompts, Turn
 from dunoe.engines.engine import Engine
 from dunoe.engines.events import Said
 from dunoe.engines.request import Generation, Json
 from dunoe.errors import Problem
+from dunoe.library import bm25, terms
 from dunoe.portfolio.model import Model
 
 LENGTH = 300  # letters; a rewritten question that is longer is babble
@@ -28,17 +30,30 @@ _LABEL = re.compile(
 )
 
 
+# Words that say nothing of what is asked, beside those of `bm25.ASKING`.
+_COMMON = "되 하 있 없 알 보 주 같 좋 많 며칠 몇 그럼 경우 때 수 것 거 그 이 더 다 또"
+_EMPTY = bm25.ASKING | {terms.word(form) for form in _COMMON.split()}
+_LEANING = re.compile(
+    r"\s*(?:(?:그|이|저)(?:건|게|것|거|때|곳|중|들|분)|(?:그|이|저)\s|그(?:럼|러면|렇다면|래서|녀)|거[기긴]|여기|(?:and|then|so|what"
+    r" about|how about|it|its|they|them|that|those|these|this|there|he|she)\b)",
+    re.IGNORECASE,
+)
+_CUT_SHORT = re.compile(
+    r"\s*\S+(?:은|는|도|이?요)[\s?.!]*|\s*\S+\s*\?+\s*"
+)  # "숙박비는?", "부산은요?"
+
+
 async def rewritten(
     engine: Engine, model: Model, prompts: Prompts, turns: Sequence[Turn], question: str
-) -> str:
-    """The question so that it stands alone; `together` where the model fails, takes too long or babbles."""
+) -> str | None:
+    """The question so that it stands alone; None where the model fails, takes too long or babbles."""
     told = turns[-TURNS:]
     said = await _said(engine, model, prompts.rewrite(told, question))
     lines = (_LABEL.sub("", line).strip(' "“”') for line in said.split("\n"))
     line = next((line for line in lines if line and not line.endswith(":")), "")
     if len(line) <= LENGTH and await run_sync(_is_of, line, told, question):
         return line
-    return together(turns, question)
+    return None
 
 
 def _is_of(line: str, turns: Sequence[Turn], question: str) -> bool:
@@ -51,6 +66,32 @@ def _is_of(line: str, turns: Sequence[Turn], question: str) -> bool:
 def together(turns: Sequence[Turn], question: str) -> str:
     """The last question and this one, for a search without a model."""
     return f"{turns[-1].question[:LENGTH]} {question}" if turns else question
+
+
+def leans(question: str) -> bool:
+    """Whether a question says by itself that it goes on: "그건", "숙박비는?", or no word of its own."""
+    if _LEANING.match(question) or _CUT_SHORT.fullmatch(question):
+        return True
+    return not _own(question)
+
+
+def speaking_of(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that have what this question asks for, and not what the one before it did.
+
+    That is a word of its own; of a question that seems to stand alone, more than half of them.
+    """
+    own = _own(question)
+    least = min(1, len(own)) if leans(question) else len(own) // 2 + 1
+    return [one for one in candidates if len(own & _said_by(one)) >= least]
+
+
+def _own(question: str) -> frozenset[int]:
+    return content(question).all - _EMPTY
+
+
+def _said_by(candidate: Candidate) -> frozenset[int]:
+    part = candidate.leaf.part
+    return content("\n".join([candidate.title, *part.headings, part.text])).all
 
 
 async def hops(engine: Engine, model: Model, prompts: Prompts, question: str) -> list[str]:

@@ -226,6 +226,28 @@ async def test_a_follow_up_is_found_however_badly_it_is_rewritten(
     assert "소유권" in reply["question_searched"]
 
 
+@pytest.mark.parametrize(
+    ("question", "first", "searched"),
+    [
+        ("컴포넌트의 상태는 무엇으로 만드나요?", "notes/상태.md", "컴포넌트의 상태는"),
+        ("메모리는?", "notes/소유권.md", "소유권이 뭐예요? 메모리는?"),
+        ("화성 여행 비용은 얼마인가요?", None, "화성"),
+        ("주차장은?", None, "주차장은?"),
+    ],
+)
+async def test_a_question_that_nobody_rewrote_is_not_answered_with_the_topic_before(
+    house: Served, fake: FakeEngine, question: str, first: str | None, searched: str
+) -> None:
+    turn = {"question": "소유권이 뭐예요?", "answer": "방법입니다.", "session_id": "뒤"}
+    await call(house, "DELETE", "/api/conversations?session_id=%EB%92%A4")
+    await call(house, "POST", "/api/conversations", orjson.dumps(turn))
+    fake.plan(Turn(text=["x" * 2000]), Turn(text=[*SAID]))
+    reply = await asked(house, question=question, session_id="뒤")
+    assert reply["is_refusal"] is (first is None)
+    assert first is None or reply["sources"][0]["file"] == first
+    assert reply["question_searched"].startswith(searched)
+
+
 async def test_a_long_conversation_and_a_long_question_before_do_no_harm(
     house: Served, fake: FakeEngine
 ) -> None:

@@ -11,7 +11,7 @@ from dunoe.answering import fence, guard
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
 from dunoe.answering.followup import hops, leans, rewritten, speaking_of, together
-from dunoe.answering.masking import Veil, masked_candidates
+from dunoe.answering.masking import masked_candidates
 from dunoe.answering.pack import Candidate, Packed, pack
 from dunoe.answering.prompts import Prompts, Turn
 from dunoe.answering.question import (
@@ -29,6 +29,7 @@ from dunoe.answering.quoting import in_two_lines, quote
 from dunoe.answering.reader import Finding, Reader
 from dunoe.answering.refusal import is_relevant
 from dunoe.answering.source import Source
+from dunoe.answering.veiled import veiled
 from dunoe.engines import events
 from dunoe.engines.engine import Engine
 from dunoe.engines.request import Generation, Json
@@ -128,7 +129,7 @@ class Answerer:
         question fits, whatever search raises, and what the engine raises later.
         """
         events = self._events(question, turns, model)
-        return _veiled(events) if question.masks else events
+        return veiled(events) if question.masks else events
 
     async def _events(
         self, question: Question, turns: Sequence[Turn], model: Model | Problem
@@ -245,8 +246,8 @@ class Answerer:
                 for event in batch:
                     for told in _told(draft, checker, event):
                         yield told
-        if rest := checker.close():
-            yield draft.say(rest)
+        for told in _checked(draft, checker, None):
+            yield told
         if not "".join(draft.written).strip():
             draft.warnings.append(_EMPTY)
         yield draft.ended(model, checker)
@@ -315,10 +316,7 @@ def _told(draft: _Draft, checker: Checker, event: events.Event) -> list[Event]:
     """Our events for one of the engine's."""
     match event:
         case events.Said():
-            known = len(checker.citations)
-            text = checker.feed(event.text)
-            cited: list[Event] = [Cited(one) for one in checker.citations[known:]]
-            return [*cited, draft.say(text)] if text else cited
+            return _checked(draft, checker, event.text)
         case events.Thought():
             return [Thought(event.text)]
         case events.Usage():
@@ -328,33 +326,18 @@ def _told(draft: _Draft, checker: Checker, event: events.Event) -> list[Event]:
     return []
 
 
+def _checked(draft: _Draft, checker: Checker, text: str | None) -> list[Event]:
+    """What of a text may go out, behind its citations; None: the text has ended."""
+    known = len(checker.citations)
+    out = checker.close() if text is None else checker.feed(text)
+    cited: list[Event] = [Cited(one) for one in checker.citations[known:]]
+    return [*cited, draft.say(out)] if out else cited
+
+
 def _past(turn: Turn, question: Question) -> Turn:
     """An earlier turn as a model may read it: what it took from documents is no more than text here either."""
     answer = fence.escaped(_MARKER.sub("", turn.answer))
     return Turn(question.hidden(turn.question), question.hidden(answer))
-
-
-async def _veiled(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    """The same events; text of the model goes out by the sentence, masked: it may have put a number together."""
-    thoughts, answer, said = Veil(), Veil(), list[str]()
-    async with aclosing(events):
-        try:
-            async for event in events:
-                if isinstance(event, Thought):
-                    event = Thought(thoughts.feed(event.text))
-                elif text := thoughts.close():
-                    yield Thought(text)
-                if isinstance(event, Piece):
-                    event = Piece(answer.feed(event.text))
-                    said.append(event.text)
-                elif isinstance(event, Ended):
-                    said.append(answer.close())
-                    yield Piece(said[-1])
-                    event = replace(event, answer="".join(said))
-                yield event
-        except Problem:
-            yield Piece(answer.close())
-            raise
 
 
 async def _recent(turns: Sequence[Turn], counter: Counter, room: int) -> list[Turn]:

@@ -33,14 +33,10 @@ _LABEL = re.compile(
 # Words that say nothing of what is asked, beside those of `bm25.ASKING`.
 _COMMON = "되 하 있 없 알 보 주 같 좋 많 며칠 몇 그럼 경우 때 수 것 거 그 이 더 다 또"
 _EMPTY = bm25.ASKING | {terms.word(form) for form in _COMMON.split()}
-_LEANING = re.compile(
-    r"\s*(?:(?:그|이|저)(?:건|게|것|거|때|곳|중|들|분)|(?:그|이|저)\s|그(?:럼|러면|렇다면|래서|녀)|거[기긴]|여기|(?:and|then|so|what"
-    r" about|how about|it|its|they|them|that|those|these|this|there|he|she)\b)",
-    re.IGNORECASE,
-)
-_CUT_SHORT = re.compile(
-    r"\s*\S+(?:은|는|도|이?요)[\s?.!]*|\s*\S+\s*\?+\s*"
-)  # "숙박비는?", "부산은요?"
+_THAT = r"(?:그|이|저)(?:건|게|것|거|때|곳|중|들|분|\s)|그(?:럼|러면|렇다면|래서|녀)|거[기긴]|여기"
+_THAT_EN = "(?:and|then|so|what about|how about|its?|they|them|that|those|these|this|there|he|she)"
+_LEANING = re.compile(rf"\s*(?:{_THAT}|{_THAT_EN}\b)", re.IGNORECASE)
+_CUT_SHORT = re.compile(r"\s*\S+(?:(?:은|는|도|이?요)[\s?.!]*|\s*\?+\s*)")  # "숙박비는?", "이자율?"
 
 
 async def rewritten(

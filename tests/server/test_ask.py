@@ -264,6 +264,16 @@ async def test_a_follow_up_is_searched_as_a_question_of_its_own(
     assert "[1]" not in messages[2]["content"]
 
 
+async def test_a_citation_at_the_very_end_is_told_before_its_marker(
+    house: Served, fake: FakeEngine
+) -> None:
+    fake.plan(Turn(text=["- [1] 소유권은 메모리를 ", "안전하게 다루는 방법입니다"]))
+    body = orjson.dumps({"question": "소유권이란 무엇인가요?"})
+    told = events((await call(house, "POST", "/api/ask/stream", body)).body)
+    assert [one["type"] for one in told] == ["sources", "chunk", "citation", "chunk", "done"]
+    assert told[3]["content"] == " [1] 소유권은 메모리를 안전하게 다루는 방법입니다"
+
+
 async def turns(house: Served, query: str) -> list[Json]:
     """Kept turns, newest first."""
     found: list[Json] = orjson.loads((await call(house, "GET", f"/api/conversations?{query}")).body)

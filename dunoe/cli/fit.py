@@ -27,7 +27,7 @@ from dunoe.engines.ollama import OllamaEngine
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.catalogue import Catalogue, mode_of
 from dunoe.portfolio.entries import known
-from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, has_card
+from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, has_card, load_of
 from dunoe.portfolio.plan import (
     Candidate,
     Place,
@@ -41,6 +41,7 @@ from dunoe.portfolio.plan import (
 from dunoe.portfolio.profiles import KvType, Profile, profile, profiles
 from dunoe.settings import Settings, Size
 from dunoe.weights.header import Header
+from dunoe.weights.memory.measured import Measured
 from dunoe.weights.remote import read_remote
 from dunoe.weights.remote_ollama import shown_header
 from dunoe.weights.shelf import Shelf
@@ -135,8 +136,19 @@ def show(planned: Plan, wanted: Profile | None = None) -> None:
         _pairs(planned)
     for line in _remarks(planned):
         say(line)
-    for correction in wanted.corrections if wanted else ():
-        say(Text(f"· {correction.ko}", f"· {correction.en}"))
+    for line in (*_alternatives(wanted), *wanted.corrections) if wanted else ():
+        say(Text(f"· {line.ko}", f"· {line.en}"))
+
+
+def _alternatives(wanted: Profile) -> list[Text]:
+    return [
+        Text(
+            f"{seat.entry.title} 자리에 앉힐 수 있는 다른 모델: {', '.join(seat.alternatives)}",
+            f"instead of {seat.entry.title}: {', '.join(seat.alternatives)}",
+        )
+        for seat in wanted.seats
+        if seat.alternatives
+    ]
 
 
 def _row(seat: Placed) -> list[str]:
@@ -184,7 +196,9 @@ def _pairs(planned: Plan) -> None:
         return
     say(Text("둘이 함께 있을 때의 가장 긴 context:", "the longest context of two side by side:"))
     for pair in planned.together:
-        reach = f"{pair.context:,}" if pair.context else said(Text("함께 못 있음", "not together"))
+        reach = said(Text("함께 못 있음", "not together"))
+        if pair.first_context:
+            reach = f"{pair.first_context:,} + {pair.second_context:,}"
         print_line = f"  {pair.first} + {pair.second}: {reach}"
         say(Text(print_line, print_line))
 
@@ -234,14 +248,16 @@ def _gib(size: int) -> str:
 def _as_asked(
     one: Candidate, context: int | None, parallel: int | None, kv: str | None
 ) -> Candidate:
+    """With what the command line says; what was measured was measured otherwise, then."""
+    if context is None and parallel is None and kv is None:
+        return one
     load = one.load
     if context is not None:
         is_whole_batch = load.outputs is not None  # of a model that embeds
         load = replace(load, context=context)
         load = replace(load, ubatch=context, outputs=context) if is_whole_batch else load
-    return replace(
-        one, load=replace(load, parallel=parallel or load.parallel, kv_type=kv or load.kv_type)
-    )
+    load = replace(load, parallel=parallel or load.parallel, kv_type=kv or load.kv_type)
+    return replace(one, load=load, measured=None)
 
 
 def size_of_card(settings: Settings, asked: str | None) -> int:
@@ -267,12 +283,7 @@ async def _candidate(settings: Settings, catalogue: Catalogue, name: str) -> Can
     """A file, a model of the settings or the folder, one of the portfolio, or one somewhere else."""
     is_file = await asyncio.to_thread(Path(name).is_file)
     if not is_file and catalogue.has(name):
-        model = catalogue.find(name)
-        header = await _header_of(settings, catalogue, name)
-        mode = model.settings.mode
-        context = model.settings.context or CONTEXT[mode]
-        load = load_for(mode, context, model.settings.parallel or 1, model.settings.kv_type)
-        return Candidate(name, header, load)
+        return await _of_settings(settings, catalogue, name)
     if not is_file and not is_source(name) and (entry := known(name)) is not None:
         load = load_for(entry.mode, min(entry.context, CONTEXT[entry.mode]))
         return Candidate(entry.title, entry.header(), load)
@@ -280,7 +291,32 @@ async def _candidate(settings: Settings, catalogue: Catalogue, name: str) -> Can
         raise _unknown(name, catalogue)
     header = await read_remote(name, wire=Wire(settings.hub.url, settings.hub.token))
     mode = mode_of(header)
-    return Candidate(Path(name).name, header, load_for(mode, CONTEXT[mode]))
+    return Candidate(Path(name).name, whole(header, name), load_for(mode, CONTEXT[mode]))
+
+
+async def _of_settings(settings: Settings, catalogue: Catalogue, name: str) -> Candidate:
+    """A model as this server loads it, and as it was measured when it did."""
+    one = catalogue.find(name).settings
+    header = whole(await _header_of(settings, catalogue, name), name)
+    if one.file is None:
+        context = one.context or CONTEXT[one.mode]
+        return Candidate(name, header, load_for(one.mode, context, one.parallel or 1, one.kv_type))
+    measured = Measured(settings.cache_folder).get(one.file, load_of(one, has_card=True))
+    load = load_of(one, has_card=has_card(settings, machine.look()))
+    return Candidate(name, header, load, is_for_ram=one.gpu_layers == 0, measured=measured)
+
+
+def whole(header: Header, name: str) -> Header:
+    """The same header, of a file with something to load in it."""
+    if header.tensors:
+        return header
+    raise BadRequest(
+        Text(f"'{name}'에는 모델의 가중치가 없습니다", f"'{name}' holds no weights of a model"),
+        Text(
+            "어휘만 든 파일이 아닌 모델 파일을 고르세요.",
+            "choose a model, not a file of its vocabulary.",
+        ),
+    )
 
 
 async def _header_of(settings: Settings, catalogue: Catalogue, name: str) -> Header:

@@ -94,7 +94,7 @@ def _strings(lines: Iterable[bytes]) -> Iterator[str]:
             continue
         try:
             text = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             text = None
         if not isinstance(text, str) or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise BadRequest(

@@ -24,8 +24,7 @@ from dunoe.weights.tokenizing.tokenizer import Tokenizer
 log = logging.getLogger(__name__)
 
 KEPT = 4  # readers; a vocabulary of 150,000 tokens is some 100 MB
-LONG = 20_000  # letters; counting more would hold up the others, so a thread does it
-MESSAGE = 500  # letters that a template's work for a message is worth
+MARKS = 3  # before the prefix, between, and where the gap's text is to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,14 @@ class Reader:
     template: Template
     context: int
 
-    def tokens(self, ask: Generation, model: Model) -> list[int] | None:
-        """The prompt of a request; None for one with pictures, or with a gap to fill."""
+    def length(self, ask: Generation, model: Model) -> int | None:
+        """Tokens of a request's prompt; None for one with pictures, or that its template refuses."""
         if ask.task == "infill":
-            return None
+            return self._around_gap(ask)
         if ask.task == "complete":
-            return ask.prompt if isinstance(ask.prompt, list) else self._whole(ask.prompt)
-        return self.chat(written(model, ask))
+            return len(ask.prompt if isinstance(ask.prompt, list) else self._whole(ask.prompt))
+        found = self.chat(written(model, ask))
+        return None if found is None else len(found)
 
     def chat(self, body: Json) -> list[int] | None:
         """The prompt of a chat, in the words of a llama-server; None where its template says no: llama.cpp has the last
@@ -66,6 +66,14 @@ class Reader:
                 raise
             return None
         return self._whole(text)
+
+    def _around_gap(self, ask: Generation) -> int | None:
+        """What stands before and behind the gap, as text without marks, and the three marks around it."""
+        if not isinstance(ask.prompt, str):
+            return None
+        begin = self.tokenizer.encode("", add_special=True)
+        before, behind = (self.tokenizer.encode(text) for text in (ask.prompt, ask.suffix))
+        return len(begin) + len(before) + len(behind) + MARKS
 
     def text(self, text: str) -> list[int]:
         """A text as it stands in a prompt."""
@@ -98,11 +106,9 @@ class Readers:
         reader = await self.of(model)
         if reader is None:
             return None
-        if _letters(ask) > LONG:
-            found = await asyncio.to_thread(reader.tokens, ask, model)
-        else:
-            found = reader.tokens(ask, model)
-        return None if found is None else len(found)
+        return await asyncio.to_thread(
+            reader.length, ask, model
+        )  # a hostile template takes seconds
 
     async def count(self, model: Model, ask: Counting) -> list[int] | None:
         """The tokens of a text, or of a chat; None as in `measure`."""
@@ -173,9 +179,3 @@ def _context(model: Model, header: Header) -> int:
 def _has_picture(message: Json) -> bool:
     content = message.get("content")
     return isinstance(content, list) and any(part.get("type") != "text" for part in content)
-
-
-def _letters(ask: Generation) -> int:
-    if ask.task == "chat":
-        return sum(MESSAGE + len(str(message.get("content") or "")) for message in ask.messages)
-    return len(ask.prompt) if isinstance(ask.prompt, str) else 0

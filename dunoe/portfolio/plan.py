@@ -12,7 +12,7 @@ from typing import Any, Literal
 from dunoe.portfolio.entries import Mode, Seating
 from dunoe.portfolio.profiles import Profile
 from dunoe.weights.header import Header
-from dunoe.weights.memory.footprint import PAD, Footprint, Load, footprint
+from dunoe.weights.memory.footprint import PAD, Footprint, Load, Share, footprint
 
 RESERVE = (
     2**30
@@ -20,6 +20,7 @@ RESERVE = (
 STEPS = [
     2**power * part for power in range(9, 19) for part in (2, 3)
 ]  # 1k, 1.5k, 2k, 3k, 4k … 512k
+MANY = 10  # seats; all divisions of more are too many to try
 SHORTEST = 1024  # tokens; with less a chat is no use
 # How often a question needs the role: loads that taking turns would cost.
 _NEEDED: dict[Seating, float] = {
@@ -32,13 +33,17 @@ Place = Literal["stays", "turns", "ram", "nowhere"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that wants a place. limit: tokens it was trained on, None where nobody tells."""
+    """A model that wants a place. limit: tokens it was trained on, None where nobody tells.
+
+    measured: what it took when it was last loaded as `load` says.
+    """
 
     name: str
     header: Header
     load: Load
     roles: tuple[Seating, ...] = ()
     is_for_ram: bool = False
+    measured: Share | None = None
     _known: dict[int, Footprint] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -51,7 +56,10 @@ class Candidate:
     def at(self, context: int) -> Footprint:
         """What it takes with this context; asked again and again while a plan is made, so it is remembered."""
         if context not in self._known:
-            self._known[context] = footprint(self.header, replace(self.load, context=context))
+            takes = footprint(self.header, replace(self.load, context=context))
+            if self.measured is not None and context == self.load.context:
+                takes = _corrected(takes, self.measured)
+            self._known[context] = takes
         return self._known[context]
 
 
@@ -73,11 +81,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """The longest of `STEPS` that each of two models can have beside the other; 0: they do not share the card."""
+    """The longest of `STEPS` that two models can have side by side, each cut to its own; 0: not together."""
 
     first: str
     second: str
-    context: int
+    first_context: int
+    second_context: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,13 @@ def load_for(mode: Mode, context: int, parallel: int = 1, kv_type: str = "f16") 
     return Load(context, parallel, kv_type, gpu_layers=-1, ubatch=context, outputs=context)
 
 
+def _corrected(takes: Footprint, measured: Share) -> Footprint:
+    """The same with what was measured in all; the difference is in what is scratch, for the rest is exact."""
+    rest = replace(takes, compute=Share())
+    card = measured.card - (rest.card - takes.overhead.card)
+    return replace(takes, compute=Share(card, measured.host - (rest.host - takes.overhead.host)))
+
+
 def longest(candidate: Candidate, room: int, at_most: int) -> int:
     """Tokens of context, a multiple of the cache's pad, with which it takes no more than `room`; 0: none."""
     low, high = 0, max(1, at_most // PAD)
@@ -170,6 +186,8 @@ def _alone(one: Candidate, room: int) -> Placed:
 
 def _staying(seats: list[Placed], room: int) -> frozenset[int]:
     """Which of them stay. With one left over, that one stays too: it has nobody to take turns with."""
+    if len(seats) > MANY:
+        return _staying_greedily(seats, room)
     best, cost = frozenset[int](), float("inf")
     for count in range(len(seats) + 1):
         for chosen in combinations(range(len(seats)), count):
@@ -181,6 +199,19 @@ def _staying(seats: list[Placed], room: int) -> frozenset[int]:
             if loaded < cost or (loaded == cost and len(chosen) > len(best)):
                 best, cost = frozenset(chosen), loaded
     return best
+
+
+def _staying_greedily(seats: list[Placed], room: int) -> frozenset[int]:
+    """Of too many to try all divisions: one after another, who saves most for each byte that it takes."""
+    chosen = frozenset[int]()
+    worth = {at: _loads(seat) / max(1, seat.takes.card) for at, seat in enumerate(seats)}
+    for at in sorted(worth, key=lambda at: -worth[at]):
+        more = chosen | {at}
+        taken = sum(seats[one].takes.card for one in more)
+        others = (seat.takes.card for one, seat in enumerate(seats) if one not in more)
+        if taken + max(others, default=0) <= room:
+            chosen = more
+    return chosen
 
 
 def _loads(seat: Placed) -> float:
@@ -198,9 +229,10 @@ def _together(one: Placed, other: Placed, room: int) -> Together:
             for seat in (one, other)
         )
 
-    reach = max(seat.alone for seat in (one, other))
-    fitting = [step for step in STEPS if step <= reach and takes(step) <= room]
-    return Together(one.candidate.name, other.candidate.name, max(fitting, default=0))
+    limits = [seat.candidate.limit or 2**18 for seat in (one, other)]
+    reach = [step for step in STEPS if step <= max(limits) and takes(step) <= room]
+    contexts = [min(max(reach, default=0), limit) for limit in limits]
+    return Together(one.candidate.name, other.candidate.name, contexts[0], contexts[1])
 
 
 def told(found: Plan) -> dict[str, Any]:  # Any: JSON

@@ -32,15 +32,26 @@ async def fitted(
     return [one.ask for one in cuts], told
 
 
-async def check_texts(asked: Asked, model: Model, wanted: Embedding) -> None:
-    """Raise TooLong for a text that the model cannot embed whole, unless it may be cut."""
-    if wanted.truncate or not model.is_embedded:
-        return
+async def fitted_texts(asked: Asked, model: Model, wanted: Embedding) -> list[Json]:
+    """What the engine will leave out of texts that it cannot embed whole, marked in the header.
+
+    Raises TooLong where they may not be cut.
+    """
+    told: list[Json] = []
+    if not model.is_embedded:
+        return told
     engine = asked.brain.engines[model.engine]
-    for text in wanted.inputs:
+    for number, text in enumerate(wanted.inputs):
         tokens = await engine.measure(model, Generation("complete", prompt=text))
-        if tokens is not None and tokens > (context := await engine.context(model)):
-            raise too_long(tokens, context, 0, param="input")
+        if tokens is None or tokens <= (context := await engine.context(model)):
+            continue
+        if not wanted.truncate:
+            raise too_long(tokens, context, 0, param="input", may_be_cut=False)
+        told.append({"policy": "end", "text": number, "cut_tokens": tokens - context})
+    if told:
+        mark = f"end; texts={len(told)}; tokens={sum(one['cut_tokens'] for one in told)}"
+        asked.wire.marks.append((b"x-dunoe-truncated", mark.encode()))
+    return told
 
 
 class _Fitting:
@@ -62,19 +73,18 @@ class _Fitting:
         return found
 
     async def _fit(self, ask: Generation, tokens: int, context: int) -> Cut:
-        wanted = ask.options.get("max_tokens")
-        wanted = wanted if isinstance(wanted, int) and wanted > 0 else 0
+        wanted = _wanted(ask)
         if tokens + max(1, wanted) <= context:
             return Cut(ask, {})
         if self.policy is None:
-            raise too_long(tokens, context, wanted)
+            raise self._too_long(ask, tokens, context)
         told: Json = {"policy": "max_tokens", "context": context}
         if tokens >= context:
             shorter = await cut(
                 ask, self.policy, context - max(1, min(wanted, context // 4)), self._measured
             )
             if shorter is None:
-                raise too_long(tokens, context, wanted)
+                raise self._too_long(ask, tokens, context)
             ask = shorter.ask
             told |= {"policy": self.policy, **shorter.told, "cut_tokens": tokens}
             tokens = await self._measured(ask)
@@ -84,6 +94,11 @@ class _Fitting:
             told["max_tokens"] = context - tokens
             ask = replace(ask, options={**ask.options, "max_tokens": context - tokens})
         return Cut(ask, told)
+
+    def _too_long(self, ask: Generation, tokens: int, context: int) -> TooLong:
+        param = "messages" if ask.task == "chat" else "prompt"
+        may_be_cut = self.policy is None and ask.task != "infill"
+        return too_long(tokens, context, _wanted(ask), param=param, may_be_cut=may_be_cut)
 
     async def _measured(self, ask: Generation) -> int:
         found = await self.engine.measure(self.model, ask)
@@ -97,8 +112,19 @@ class _Fitting:
         return Cut(ask, {})
 
 
+def _wanted(ask: Generation) -> int:
+    """Tokens of answer that were asked for; 0 where nobody said how many."""
+    wanted = ask.options.get("max_tokens")
+    return wanted if isinstance(wanted, int) and wanted > 0 else 0
+
+
 def too_long(
-    prompt_tokens: int, context: int, max_tokens: int, *, param: str = "messages"
+    prompt_tokens: int,
+    context: int,
+    max_tokens: int,
+    *,
+    param: str = "messages",
+    may_be_cut: bool = True,
 ) -> TooLong:
     """What a caller hears whose request does not fit; the words that clients look for are in it."""
     if prompt_tokens >= context:
@@ -107,12 +133,14 @@ def too_long(
     else:
         ko = f"max_tokens가 너무 큽니다: 글 {prompt_tokens:,} + 답 {max_tokens:,}토큰, 모델의 context는 {context:,}토큰"
         en = f"max_tokens does not fit: {prompt_tokens:,} tokens of prompt and {max_tokens:,} of answer"
-    known = f"this model's maximum context length is {context:,} tokens"  # what clients look for
-    message = Text(f"{ko} ({known})", f"{en}; {known}")
-    hint = Text(
-        "글이나 max_tokens를 줄이세요. 잘라도 되면 'x-dunoe-truncate: oldest'(또는 middle) 머리말을 붙이세요.",
-        "send less, or ask for less. Where it may be cut, add the header 'x-dunoe-truncate: oldest' (or middle).",
-    )
+    en = f"{en}; this model's maximum context length is {context:,} tokens"
+    message = Text(f"{ko} ({en})", en)  # the English has the words that clients look for
+    hint = Text("글이나 max_tokens를 줄이세요.", "send less, or ask for less.")
+    if may_be_cut:
+        hint = Text(
+            f"{hint.ko} 잘라도 되면 'x-dunoe-truncate: oldest'(또는 middle) 머리말을 붙이세요.",
+            f"{hint.en} Where it may be cut, add the header 'x-dunoe-truncate: oldest' (or middle).",
+        )
     numbers = {"prompt_tokens": prompt_tokens, "context": context, "max_tokens": max_tokens}
     if prompt_tokens < context:
         param = "max_tokens"

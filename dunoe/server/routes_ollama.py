@@ -16,7 +16,7 @@ from dunoe.portfolio.memory import CONTEXT, size_of
 from dunoe.portfolio.model import Model
 from dunoe.server.body import NameBody
 from dunoe.server.brain import Brain
-from dunoe.server.context import check_texts
+from dunoe.server.context import fitted_texts
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.ollama_models import Card, Running, capabilities_of, details_of, ps, show, tags
 from dunoe.server.ollama_reply import ChatReply, GenerateReply, embed_body, embeddings_body
@@ -106,17 +106,17 @@ async def embed(asked: Asked) -> None:
     body: EmbedBody = asked.body
     began = time.perf_counter_ns()
     model = await choose(asked, body.model, "embedding")
-    made = await _embed(asked, model, decode_embed(body))
-    await asked.wire.json(
-        embed_body(body.model or model.name, made, time.perf_counter_ns() - began)
-    )
+    made, dropped = await _embed(asked, model, decode_embed(body))
+    told = embed_body(body.model or model.name, made, time.perf_counter_ns() - began)
+    await asked.wire.json(told | dropped)
 
 
 async def embeddings(asked: Asked) -> None:
     """POST /api/embeddings, the old form."""
     body: EmbeddingsBody = asked.body
     model = await choose(asked, body.model, "embedding")
-    await asked.wire.json(embeddings_body(await _embed(asked, model, decode_embeddings(body))))
+    made, dropped = await _embed(asked, model, decode_embeddings(body))
+    await asked.wire.json(embeddings_body(made) | dropped)
 
 
 async def list_models(asked: Asked) -> None:
@@ -172,14 +172,15 @@ async def version(asked: Asked) -> None:
     await asked.wire.json({"version": OLLAMA_VERSION, "dunoe": VERSION})
 
 
-async def _embed(asked: Asked, model: Model, wanted: Embedding) -> Embedded:
+async def _embed(asked: Asked, model: Model, wanted: Embedding) -> tuple[Embedded, Json]:
+    """The vectors, and the field that tells what was cut; Ollama's own clients expect that it is cut."""
     if not wanted.inputs:
-        return Embedded([], 0)
-    await check_texts(asked, model, wanted)
+        return Embedded([], 0), {}
+    dropped = await fitted_texts(asked, model, wanted)
     async with slot(asked, model) as engine:
         made = await engine.embed(model, wanted)
     counted(asked, made.prompt_tokens)
-    return made
+    return made, {"dropped": dropped} if dropped else {}
 
 
 async def card_of(brain: Brain, model: Model) -> Card:

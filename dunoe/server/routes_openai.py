@@ -8,7 +8,7 @@ from dunoe.engines.request import Counting, Json
 from dunoe.errors import BadRequest, Text
 from dunoe.portfolio.model import Model
 from dunoe.server.body import Body
-from dunoe.server.context import check_texts
+from dunoe.server.context import fitted_texts
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.openai_chat import ChatBody, ChatReply, Message, decode_chat
 from dunoe.server.openai_text import CompletionBody, CompletionReply, decode_completion
@@ -65,11 +65,12 @@ async def embed(asked: Asked) -> None:
     body: EmbeddingBody = asked.body
     model = await choose(asked, body.model, "embedding")
     wanted = decode_embedding(body)
-    await check_texts(asked, model, wanted)
+    dropped = await fitted_texts(asked, model, wanted)
     async with slot(asked, model) as engine:
         made = await engine.embed(model, wanted)
     counted(asked, made.prompt_tokens)
-    await asked.wire.json(embeddings_json(body, body.model or model.name, made))
+    told = embeddings_json(body, body.model or model.name, made)
+    await asked.wire.json(told | ({"dropped": dropped} if dropped else {}))
 
 
 async def rerank(asked: Asked) -> None:

@@ -82,31 +82,66 @@ def _turns(messages: list[Json]) -> list[list[int]]:
 
 
 async def _middle(ask: Generation, room: int, measure: Measure) -> Cut | None:
-    order = sorted(
-        (at for at, message in enumerate(ask.messages) if isinstance(message.get("content"), str)),
-        key=lambda at: (ask.messages[at].get("role") in _STAY, -len(ask.messages[at]["content"])),
+    places = sorted(
+        _texts(ask.messages),
+        key=lambda place: (
+            ask.messages[place.message].get("role") in _STAY,
+            -len(place.text(ask.messages)),
+        ),
     )
     told: list[Json] = []
-    for at in order:
-        most = len(ask.messages[at]["content"]) - SHORTEST
+    for place in places:
+        most = len(place.text(ask.messages)) - SHORTEST
         if most < 1:
             continue
-        count = await _least(1, most, partial(_length, ask, at, measure), room)
-        told.append({"message": at, "characters": most if count is None else count})
-        ask = _shortened(ask, at, most if count is None else count)
+        count = await _least(1, most, partial(_length, ask, place, measure), room)
+        told.append({"message": place.message, "characters": most if count is None else count})
+        ask = _shortened(ask, place, most if count is None else count)
         if count is not None:
             return Cut(ask, {"texts": told})
     return None
 
 
-async def _length(ask: Generation, at: int, measure: Measure, count: int) -> int:
-    """How long a request is without so many characters of one message."""
-    return await measure(_shortened(ask, at, count))
+class _Place(NamedTuple):
+    """A text of a chat: the content of a message, or one part of it."""
+
+    message: int
+    part: int | None
+
+    def text(self, messages: list[Json]) -> str:
+        content = messages[self.message]["content"]
+        return str(content if self.part is None else content[self.part]["text"])
+
+    def changed(self, messages: list[Json], text: str) -> list[Json]:
+        message = messages[self.message]
+        content: str | list[Json] = text
+        if self.part is not None:
+            content = [*message["content"]]
+            content[self.part] = {**content[self.part], "text": text}
+        changed = {**message, "content": content}
+        return [*messages[: self.message], changed, *messages[self.message + 1 :]]
 
 
-def _shortened(ask: Generation, at: int, count: int) -> Generation:
-    message = {**ask.messages[at], "content": _without_middle(ask.messages[at]["content"], count)}
-    return replace(ask, messages=[*ask.messages[:at], message, *ask.messages[at + 1 :]])
+def _texts(messages: list[Json]) -> list[_Place]:
+    places = []
+    for at, message in enumerate(messages):
+        content = message.get("content")
+        if isinstance(content, str):
+            places.append(_Place(at, None))
+        elif isinstance(content, list):
+            parts = enumerate(content)
+            places += [_Place(at, n) for n, part in parts if isinstance(part.get("text"), str)]
+    return places
+
+
+async def _length(ask: Generation, place: _Place, measure: Measure, count: int) -> int:
+    """How long a request is without so many characters of one text."""
+    return await measure(_shortened(ask, place, count))
+
+
+def _shortened(ask: Generation, place: _Place, count: int) -> Generation:
+    text = _without_middle(place.text(ask.messages), count)
+    return replace(ask, messages=place.changed(ask.messages, text))
 
 
 async def _prompt(ask: Generation, policy: Policy, room: int, measure: Measure) -> Cut | None:

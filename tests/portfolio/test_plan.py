@@ -7,6 +7,7 @@ import pytest
 from dunoe.portfolio.entries import Seating, entry
 from dunoe.portfolio.plan import RESERVE, Candidate, Plan, candidates, load_for, plan, told
 from dunoe.portfolio.profiles import profile, profiles
+from dunoe.weights.memory.footprint import Share
 
 GIB = 2**30
 BRAIN = "r1-14b"
@@ -30,13 +31,13 @@ def test_router_and_14b_at_16k_do_not_share_16_gb_but_at_8k_they_do() -> None:
 
     assert places(at_16k) == ["turns", "turns"]
     assert places(at_8k) == ["stays", "stays"]
-    assert at_16k.together[0].context == 8_192
+    assert (at_16k.together[0].first_context, at_16k.together[0].second_context) == (8_192, 8_192)
 
 
 def test_two_14bs_never_share_16_gb() -> None:
     planned = plan([seat(BRAIN, 8_192), seat("qwen2.5-coder-14b", 8_192)], 16 * GIB)
 
-    assert planned.together[0].context == 0
+    assert planned.together[0].first_context == 0
     assert places(planned) == ["turns", "turns"]
 
 
@@ -100,3 +101,28 @@ def test_the_models_proposed_for_a_card_hold_their_contexts() -> None:
         if chosen.is_offered:
             for one in plan(candidates(chosen), chosen.vram or 0).seats:
                 assert one.context == one.wanted, (chosen.name, one.candidate.name)
+
+
+def test_a_pair_is_told_no_context_that_one_of_them_cannot_have() -> None:
+    (pair,) = plan([seat("eeve-10.8b", 4_096), seat(ROUTER, 2_048)], 16 * GIB).together
+
+    assert pair.first_context == 4_096 < pair.second_context
+
+
+def test_many_models_are_divided_in_a_moment() -> None:
+    """All divisions of forty would be a million millions."""
+    planned = plan([seat(ROUTER, 2_048) for _ in range(40)], 16 * GIB)
+
+    assert 0 < planned.stays + planned.turns <= planned.room
+    assert places(planned).count("stays") == 2
+
+
+def test_what_was_measured_wins_in_a_plan() -> None:
+    reckoned = seat(BRAIN, 8_192)
+    measured = replace(reckoned, measured=Share(9 * GIB, GIB))
+
+    (one,) = plan([measured], 16 * GIB).seats
+
+    assert one.takes.total == 10 * GIB
+    assert one.takes.card == 9 * GIB + one.takes.overhead.card
+    assert one.takes.kv == reckoned.at(8_192).kv

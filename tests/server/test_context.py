@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import anyio
 import orjson
 import pytest
 
@@ -90,6 +91,8 @@ TOO_LONG: list[tuple[str, Json]] = [
     ("/api/chat", {"messages": TOLD, "stream": False}),
     ("/api/generate", {"prompt": LONG, "raw": True}),
     ("/api/generate", {"prompt": LONG}),
+    ("/v1/completions", {"prompt": LONG, "suffix": "끝"}),
+    ("/api/generate", {"prompt": "처음", "suffix": LONG}),
 ]
 
 
@@ -127,6 +130,40 @@ async def test_a_text_too_long_to_embed_is_told_before_anything_is_loaded(
     assert got.status == 400
     assert told["prompt_tokens"] > told["context"] > 0
     assert loads(house) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/api/embed", {"input": LONG}), ("/api/embeddings", {"prompt": LONG})]
+)
+async def test_what_ollamas_clients_expect_to_be_cut_is_cut_and_marked(
+    house: Served, path: str, body: Json
+) -> None:
+    got = await call(house, path, body | {"model": "vectors"})
+
+    assert got.status == 200
+    (cut,) = got.json["dropped"]
+    assert got.headers["x-dunoe-truncated"] == f"end; texts=1; tokens={cut['cut_tokens']}"
+    assert cut["cut_tokens"] > CONTEXT
+
+
+async def test_a_template_that_takes_its_time_holds_nobody_up(
+    tmp_path: Path, quick_chat: Path
+) -> None:
+    """It renders for seconds before it is stopped; who asks for something else meanwhile does not wait for it."""
+    hostile = "{% set b = ' ' * 3000000 %}{% for i in range(100000) %}{{ b | trim }}{% endfor %}"
+    (tmp_path / "slow.jinja").write_text(hostile, "utf-8")
+    config = f'[models.small]\nfile = "{quick_chat}"\ntemplate = "slow.jinja"\n'
+    async with served(tmp_path, config) as house, anyio.create_task_group() as group:
+        done = anyio.Event()
+
+        async def slow() -> None:
+            got = await call(house, "/v1/chat/completions", {"messages": HI})
+            assert got.status == 400 and got.json["error"]["code"] == "template_endless"
+            done.set()
+
+        group.start_soon(slow)
+        quick = await call_(house, "GET", "/api/version")
+        assert quick.status == 200 and not done.is_set()
 
 
 @pytest.mark.parametrize("reads", [True, False])
@@ -264,6 +301,7 @@ COUNTED: list[tuple[str, Json]] = [
     ("/v1/completions", {"prompt": "옛날 옛적에 <|im_start|> 호랑이가"}),
     ("/v1/completions", {"prompt": ["하나", "둘, 셋"]}),
     ("/v1/completions", {"prompt": [1, 2, 3, 4]}),
+    ("/v1/completions", {"prompt": "def 더하기(a, b):\n", "suffix": "\n<|im_end|>"}),
     ("/v1/messages", {"messages": HI, "max_tokens": 4, "system": "짧게"}),
     ("/api/chat", {"messages": HI, "stream": False, "tools": [TOOL]}),
     ("/api/generate", {"prompt": "안녕", "stream": False}),

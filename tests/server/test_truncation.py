@@ -130,3 +130,19 @@ def test_a_policy_that_nobody_knows_is_named_with_those_there_are() -> None:
     assert "newest" in refused.value.message.en
     assert "off, oldest, middle" in refused.value.hint.en
     assert read_policy("off") is None
+
+
+async def test_a_text_among_parts_is_cut_like_any_other() -> None:
+    parts = [{"type": "text", "text": "짧게"}, {"type": "text", "text": "긴" * 2000}]
+
+    async def shown(ask: Generation) -> int:
+        return sum(len(part["text"]) for part in ask.messages[0]["content"])
+
+    found = await cut(Generation("chat", messages=[said("user", "")]), "middle", 100, letters)
+    assert found is None
+    ask = Generation("chat", messages=[{"role": "user", "content": parts}])
+    found = await cut(ask, "middle", 1000, shown)
+
+    assert found is not None
+    assert found.ask.messages[0]["content"][0] == parts[0]
+    assert 990 < await shown(found.ask) <= 1000

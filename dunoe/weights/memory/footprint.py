@@ -230,7 +230,7 @@ def _adapter(header: Header, split: Split) -> Share:
 
 def _compute(header: Header, every: tuple[Layer, ...], load: Load) -> tuple[int, int]:
     """Scratch memory of the largest batch, and room for its results."""
-    tokens = min(load.ubatch, load.cells * load.streams)
+    tokens = min(load.ubatch, load.context * load.parallel)
     batch = Batch(
         tokens=-(-tokens // load.parallel) * load.parallel,
         outputs=load.parallel if load.outputs is None else min(tokens, load.outputs),

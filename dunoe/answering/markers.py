@@ -40,10 +40,14 @@ CLUSTER = re.compile(
 )
 """Markers side by side, with the spaces before them and what stands around them alone."""
 
+_REST = r"[\s:.#\d,;·&~–-]{0,16}"  # noqa: RUF001 - the same
+_LABELLED = rf"\((?:{_BEGUN})?{_REST}"
+_HALF_SUP = "<(?:s(?:u(?:p>?)?)?)?"
+_HALF_END = "<(?:/(?:s(?:u(?:p>?)?)?)?)?"
 MAYBE = re.compile(
-    rf" {{0,40}}(?:\*{{1,2}}|\((?:{_BEGUN})?[\s:.#\d,;·&~–-]{{0,16}}|<(?:s(?:u(?:p>?)?)?)?)? ?"  # noqa: RUF001
-    rf"(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}[ ,;]{{0,2}}|\({_LABEL}[\s:.#\d,;·&~–-]{{0,16}}\)[ ,;]{{0,2}}){{0,8}}"  # noqa: RUF001
-    rf"(?:{_OPEN}{{1,2}}{_IN}|\((?:{_BEGUN})?[\s:.#\d,;·&~–-]{{0,16}})?(?:\*{{1,2}}|\)|<(?:/(?:s(?:u(?:p>?)?)?)?)?)?",  # noqa: RUF001
+    rf" {{0,40}}(?:\*{{1,2}}|{_LABELLED}|{_HALF_SUP})? ?"
+    rf"(?:(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}|\({_LABEL}{_REST}\))[ ,;]{{0,2}}){{0,8}}"
+    rf"(?:{_OPEN}{{1,2}}{_IN}|{_LABELLED})?(?:\*{{1,2}}|\)|{_HALF_END})?",
     re.IGNORECASE,
 )
 """All beginnings of a cluster, and a little more."""

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from dunoe.errors import Misconfigured, Text
+from dunoe.foreign import reason
 
 Table = TypeVar("Table", bound=BaseModel)
 
@@ -137,8 +138,8 @@ def _read(path: Path) -> str:
     except OSError as exc:
         raise Misconfigured(
             Text(
-                f"설정 파일을 읽을 수 없습니다: {path} ({exc.strerror})",
-                f"cannot read the settings file: {path} ({exc.strerror})",
+                f"설정 파일을 읽을 수 없습니다: {path} ({reason(exc).ko})",
+                f"cannot read the settings file: {path} ({reason(exc).en})",
             ),
             Text(
                 "경로를 확인하거나 dunoe.example.toml을 복사해 시작하세요.",

@@ -21,7 +21,8 @@ FLOORS: dict[int, set[str]] = {  # the table of the house's plan; an import goes
     1: {"settings", "settings_check", "machine", "version"},
     0: {"environment"},  # what settings is made from; the plan has them with it
     -1: {"toml_file"},
-    -2: {"errors"},
+    -2: {"foreign"},
+    -3: {"errors"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 SETTINGS = {

@@ -9,6 +9,7 @@ import orjson
 
 from dunoe.cli.client import Client, Json, refusal
 from dunoe.errors import BadRequest, EngineFailed, Text
+from dunoe.foreign import reason
 
 _SPEAKERS = {"system": "시스템 · system", "user": "나 · me", "assistant": "두뇌 · dunoe"}
 
@@ -64,8 +65,8 @@ class Conversation:
         except OSError as exc:
             raise BadRequest(
                 Text(
-                    f"저장하지 못했습니다: {path} ({exc.strerror})",
-                    f"cannot save: {path} ({exc.strerror})",
+                    f"저장하지 못했습니다: {path} ({reason(exc).ko})",
+                    f"cannot save: {path} ({reason(exc).en})",
                 ),
                 Text("다른 경로를 고르세요.", "choose another path."),
             ) from exc

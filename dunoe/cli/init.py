@@ -13,6 +13,7 @@ from dunoe.cli.fit import show, size_of_card
 from dunoe.cli.pull import bring
 from dunoe.cli.terminal import AsJson, Yes, confirm, print_json, said, say, settings_from
 from dunoe.errors import BadRequest, Misconfigured, Problem, Text
+from dunoe.foreign import reason
 from dunoe.portfolio.plan import told
 from dunoe.portfolio.profiles import profile
 from dunoe.portfolio.proposal import Proposal, Wanted, fitting, propose, settings_text
@@ -131,8 +132,8 @@ def _write(config: Path, text: str) -> None:
     except OSError as exc:
         raise Misconfigured(
             Text(
-                f"'{config}'에 쓸 수 없습니다: {exc.strerror}",
-                f"cannot write '{config}': {exc.strerror}",
+                f"'{config}'에 쓸 수 없습니다: {reason(exc).ko}",
+                f"cannot write '{config}': {reason(exc).en}",
             ),
             Text("--config로 쓸 수 있는 곳을 고르세요.", "choose another place with --config."),
         ) from exc

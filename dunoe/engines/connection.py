@@ -13,6 +13,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httptools
 
+from dunoe.errors import Text
+from dunoe.foreign import reason
+
 IDLE_S = 4.0  # llama.cpp closes what was idle for 5 s; two at once would outlast our second try
 STALE_S = 0.3  # a connection that was closed while idle fails sooner than this
 CLOSE_S = 1.0  # for connections to be gone
@@ -25,7 +28,16 @@ class Failed(Exception):
 
 
 class Unreachable(Failed):
-    """There was no connection."""
+    """There was no connection, and why."""
+
+    def __init__(self, exc: OSError | UnicodeError) -> None:
+        super().__init__(str(exc))
+        if isinstance(exc, ssl.SSLError):
+            self.said = Text(f"TLS 연결이 되지 않습니다: {exc}", f"no TLS connection: {exc}")
+        elif isinstance(exc, OSError):
+            self.said = reason(exc)
+        else:
+            self.said = Text("컴퓨터의 이름이 아닙니다", "this is no name of a machine")
 
 
 class ConnectTooSlow(Failed):
@@ -109,7 +121,7 @@ class Connections:
             made.abort()
             raise ConnectTooSlow from exc
         except (OSError, UnicodeError) as exc:  # a name that is none fails in its encoding
-            raise Unreachable(str(exc)) from exc
+            raise Unreachable(exc) from exc
         except asyncio.CancelledError:  # uvloop leaves what it has connected by then
             made.abort()
             raise

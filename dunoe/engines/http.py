@@ -189,8 +189,8 @@ class Upstream:
             return broke_off(self.name)
         return EngineFailed(
             Text(
-                f"엔진 '{self.name}'에 연결할 수 없습니다: {exc}",
-                f"cannot reach engine '{self.name}': {exc}",
+                f"엔진 '{self.name}'에 연결할 수 없습니다: {exc.said.ko}",
+                f"cannot reach engine '{self.name}': {exc.said.en}",
             ),
             Text(
                 "그 서버가 켜져 있는지, 설정의 url이 맞는지 확인하세요.",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from dunoe.errors import BadRequest, NotFound, Text
+from dunoe.foreign import mistake, reason
 
 RESAMPLES = 1000
 SEED = 20261123
@@ -198,8 +199,9 @@ def _rows(path: Path) -> dict[str, Row]:
             row = Row.model_validate_json(line)
         except ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False)[0]
-            what = ".".join(map(str, first["loc"])) or "JSON"
-            raise _broken(where, f"{what}: {first['msg']}", f"{what}: {first['msg']}") from exc
+            field, said = ".".join(map(str, first["loc"])), mistake(first)
+            where = f"{where}: {field}" if field else where
+            raise _broken(where, said.ko, said.en) from exc
         if row.id in rows:
             raise _broken(
                 where, f"id '{row.id}'이(가) 두 번 나옵니다", f"id '{row.id}' is there twice"
@@ -233,7 +235,10 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
         raise _broken(str(path), "UTF-8이 아닙니다", "this is not UTF-8") from exc
     except OSError as exc:
         raise NotFound(
-            Text(f"파일을 읽을 수 없습니다: {path}", f"cannot read the file: {path}"),
+            Text(
+                f"파일을 읽을 수 없습니다: {path} ({reason(exc).ko})",
+                f"cannot read the file: {path} ({reason(exc).en})",
+            ),
             Text("경로와 권한을 확인하세요", "check its path and permissions"),
         ) from exc
 

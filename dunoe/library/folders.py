@@ -15,6 +15,7 @@ from pathspec import GitIgnoreSpec, RegexPattern
 from pathspec.patterns.gitignore import GitIgnorePatternError
 
 from dunoe.errors import Misconfigured, Text
+from dunoe.foreign import reason
 
 BAD_GLOB = (GitIgnorePatternError, re.error)  # what pathspec raises
 IGNORE_FILES = (".gitignore", ".dunoeignore")  # the later one wins
@@ -51,7 +52,7 @@ class Untold(NamedTuple):
     """A folder that could not be looked into, as written, and what the system said."""
 
     path: str
-    said: str
+    said: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,7 @@ class Walk:
         return any(is_below(path, one) or is_below(one, path) for one in self._under)
 
     def _cannot(self, path: str, exc: OSError) -> None:
-        self.scan.untold.append(Untold(written(path), exc.strerror or str(exc)))
+        self.scan.untold.append(Untold(written(path), reason(exc)))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 
 import anyio
 
-from dunoe.errors import Busy, Problem, Text
+from dunoe.errors import NOTHING, Busy, Problem, Text
 from dunoe.library import terms
 from dunoe.library.filling import Filling
 from dunoe.library.folders import Rules, Untold
@@ -58,7 +58,7 @@ class FolderStatus(NamedTuple):
     path: str
     source: Source
     counts: Counts
-    said: str
+    said: Text
 
 
 class Status(NamedTuple):
@@ -216,7 +216,7 @@ class Library:
                     path,
                     self.roots.source(path),
                     self.documents.counts(path, skipping=SKIPPED),
-                    said.get(path, ""),
+                    said.get(path, NOTHING),
                 )
                 for path in self.roots.all()
             ],
@@ -364,7 +364,8 @@ def _untold(one: Untold) -> FailureRow:
         size=0,
         code="folder_unreadable",
         message=Text(
-            f"폴더를 볼 수 없습니다 ({one.said})", f"cannot look into this folder ({one.said})"
+            f"폴더를 볼 수 없습니다 ({one.said.ko})",
+            f"cannot look into this folder ({one.said.en})",
         ),
         hint=Text(
             "있던 문서는 남아 있습니다. 폴더를 되돌리거나 `dunoe library remove`로 빼세요.",

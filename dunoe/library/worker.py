@@ -23,6 +23,7 @@ import orjson
 
 from dunoe.engines.llama_child import die_with_parent
 from dunoe.errors import Problem, Text
+from dunoe.foreign import reason
 from dunoe.library import bm25
 from dunoe.library.chunking import cut, estimate
 from dunoe.library.parsing.parse import parse
@@ -198,9 +199,9 @@ def _forbidden() -> Unreadable:
 
 
 def _unread(exc: OSError) -> Unreadable:
-    why = os.strerror(exc.errno) if exc.errno else str(exc)
+    why = reason(exc)
     return Unreadable(
-        Text(f"파일을 읽지 못했습니다 ({why})", f"this file cannot be read ({why})"),
+        Text(f"파일을 읽지 못했습니다 ({why.ko})", f"this file cannot be read ({why.en})"),
         Text("디스크나 연결을 확인하세요.", "check the disk or the connection."),
         code="unreadable",
     )

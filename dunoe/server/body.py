@@ -8,33 +8,11 @@ from starlette.types import Message, Receive
 
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Text, TooLarge, TooSlow
+from dunoe.foreign import mistake
 from dunoe.server.call import Left
 
 Value = Any  # Any: JSON
 _DEPTH = 100  # levels of JSON that we take
-_KO = {  # pydantic's words for the mistakes that people make, and the limits it names with them
-    "missing": "꼭 필요합니다",
-    "string_type": "문자열이어야 합니다",
-    "int_type": "정수여야 합니다",
-    "int_parsing": "정수여야 합니다",
-    "int_parsing_size": "너무 큰 정수입니다",
-    "int_from_float": "정수여야 합니다",
-    "float_type": "숫자여야 합니다",
-    "float_parsing": "숫자여야 합니다",
-    "finite_number": "유한한 숫자여야 합니다",
-    "bool_type": "true 또는 false여야 합니다",
-    "bool_parsing": "true 또는 false여야 합니다",
-    "list_type": "목록이어야 합니다",
-    "dict_type": "객체여야 합니다",
-    "model_type": "객체여야 합니다",
-    "model_attributes_type": "객체여야 합니다",
-    "too_short": "비어 있을 수 없습니다",
-    "extra_forbidden": "모르는 이름입니다",
-    "literal_error": "{expected} 중 하나여야 합니다",
-    "greater_than_equal": "{ge} 이상이어야 합니다",
-    "less_than_equal": "{le} 이하여야 합니다",
-    "string_too_long": "{max_length}자 이하여야 합니다",
-}
 
 
 class Body(BaseModel):
@@ -153,12 +131,10 @@ def check(model: type[BaseModel], raw: Json) -> BaseModel:
         return model.model_validate(raw)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
-        said = first["msg"]
+        said = mistake(first)
         name = ".".join(str(step) for step in first["loc"][:4]) or "body"
-        limits = {key: str(one).replace(" or ", ", ") for key, one in first.get("ctx", {}).items()}
-        korean = _KO.get(first["type"], "형식이 다릅니다").format(**limits)
         raise BadRequest(
-            Text(f"'{name}' 값이 맞지 않습니다: {korean}", f"'{name}': {said}"),
+            Text(f"'{name}' 값이 맞지 않습니다: {said.ko}", f"'{name}': {said.en}"),
             Text("이 필드의 형식을 확인하세요.", "check the type of this field."),
             code="invalid_field",
             param=name,

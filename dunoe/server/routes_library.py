@@ -7,7 +7,7 @@ import orjson
 from pydantic import Field
 
 from dunoe.engines.request import Json
-from dunoe.errors import Language, Problem
+from dunoe.errors import NOTHING, Language, Problem
 from dunoe.library.library import Status
 from dunoe.library.progress import Stand
 from dunoe.library.roots import named
@@ -185,8 +185,8 @@ async def _status(asked: Asked) -> Json:
                 "skipped": folder.counts.skipped,
                 "size": folder.counts.size,
                 "source": folder.source,
-                "is_there": not folder.said,
-                "said": folder.said,
+                "is_there": folder.said == NOTHING,
+                "said": folder.said.in_(language),
             }
             for folder in found.folders
         ],

@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 
 from dunoe.errors import Misconfigured, Text
+from dunoe.foreign import reason
 from dunoe.server.app import App
 from dunoe.server.brain import Brain, open_brain
 from dunoe.server.head import Http
@@ -136,8 +137,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as exc:
         raise Misconfigured(
             Text(
-                f"{host}:{port}에서 들을 수 없습니다: {exc}",
-                f"cannot listen on {host}:{port}: {exc}",
+                f"{host}:{port}에서 들을 수 없습니다: {reason(exc).ko}",
+                f"cannot listen on {host}:{port}: {reason(exc).en}",
             ),
             Text(
                 "다른 dunoe가 실행 중이면 끄거나 --port로 다른 포트를 고르세요.",

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dunoe.errors import Misconfigured, Text, Unavailable
+from dunoe.foreign import reason
 
 BUSY_S = 5  # a SQLite writer waits this long for another one
 _LOCK = 0x64756E6F65  # "dunoe": our advisory lock in PostgreSQL
@@ -56,8 +57,8 @@ class Database:
         except OSError as exc:
             raise Misconfigured(
                 Text(
-                    f"데이터베이스 폴더를 만들 수 없습니다: {exc.filename} ({exc.strerror})",
-                    f"cannot make the database's folder: {exc.filename} ({exc.strerror})",
+                    f"데이터베이스 폴더를 만들 수 없습니다: {exc.filename} ({reason(exc).ko})",
+                    f"cannot make the database's folder: {exc.filename} ({reason(exc).en})",
                 ),
                 _FOLDER,
             ) from exc

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dunoe.errors import Text
 from dunoe.library.changes import Before, Changes, changes, digest_of
 from dunoe.library.folders import Scan, Seen, Untold
 from dunoe.store.intake import Known, Tried
@@ -128,7 +129,7 @@ def test_what_comes_back_is_who_it_was(stage: Stage) -> None:
 def test_what_is_not_there_is_gone_unless_nobody_could_look(stage: Stage) -> None:
     stage.known |= {"/n/a": known("A", "x"), "/n/away/b": known("B", "y")}
     stage.failed |= {"/n/c": Tried(1, 1, PARSER), "/n/away/d": Tried(1, 1, PARSER)}
-    stage.scan.untold.append(Untold("/n/away", "input/output error"))
+    stage.scan.untold.append(Untold("/n/away", Text("", "input/output error")))
     found = stage.changes()
     assert (found.gone, found.forgotten) == (["A"], ["/n/c"])
 

@@ -168,6 +168,12 @@ def test_a_broken_set_names_file_and_line(
     assert caught.value.hint.ko
 
 
+def test_what_is_wrong_with_a_line_is_said_in_the_person_s_language(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest) as caught:
+        load_set(*written(tmp_path, corpus='{"id": 1, "text": "글"}\n'))
+    assert caught.value.message.ko.endswith("corpus.jsonl:1: id: 문자열이어야 합니다")
+
+
 def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
     corpus, queries, qrels = written(tmp_path)
     queries.write_bytes(b"\xff\xfe\x00")

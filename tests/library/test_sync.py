@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import move
 
+import anyio
 import pytest
 
-from dunoe.errors import Busy, Problem
+from dunoe.errors import Busy, Problem, Text
 from dunoe.library import bm25
 from dunoe.library.filling import Filling
 from dunoe.library.index.point import ANY, Filter
@@ -593,6 +594,17 @@ async def test_a_line_separator_makes_no_lines_that_two_files_could_share(
     (notes / "sub" / "a.md").write_text(f"{form}\n\n강은 길다.\n\n들은 넓다.\n", "utf-8")
     await library.sync()
     assert the(library, "a.md").id != before.id
+
+
+async def test_a_folder_that_is_away_is_told_in_the_person_s_language(
+    library: Library, notes: Path
+) -> None:
+    await anyio.Path(notes).rmdir()
+    await library.sync()
+    (folder,) = (await library.status()).folders
+    assert folder.said == Text("그런 파일이나 폴더가 없습니다", "No such file or directory")
+    (error,) = await library.errors()
+    assert error.message.ko == "폴더를 볼 수 없습니다 (그런 파일이나 폴더가 없습니다)"
 
 
 async def test_another_file_of_that_name_is_another_document(library: Library, notes: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+from dunoe.foreign import reason
 from dunoe.library.index import refusals
 from dunoe.library.index.edge import EdgeIndex
 from dunoe.library.index.point import Index
@@ -42,7 +43,7 @@ class EdgeCollections:
         except FileNotFoundError:
             return
         except OSError as exc:
-            raise refusals.unwritable(folder, exc.strerror or str(exc)) from exc
+            raise refusals.unwritable(folder, reason(exc)) from exc
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dunoe.foreign import reason
 from dunoe.library.index import refusals
 
 SPARE_BYTES = (
@@ -124,4 +125,4 @@ def disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise refusals.unwritable(folder, exc.strerror or str(exc)) from exc
+        raise refusals.unwritable(folder, reason(exc)) from exc

@@ -72,10 +72,13 @@ def disk_full(folder: Path) -> Unavailable:
     )
 
 
-def unwritable(folder: Path, said: str) -> Unavailable:
+def unwritable(folder: Path, said: Text) -> Unavailable:
     """The disk refuses."""
     return Unavailable(
-        Text(f"색인 폴더에 쓸 수 없습니다: {folder} ({said})", f"cannot write: {folder} ({said})"),
+        Text(
+            f"색인 폴더에 쓸 수 없습니다: {folder} ({said.ko})",
+            f"cannot write: {folder} ({said.en})",
+        ),
         Text("폴더의 권한과 디스크를 확인하세요.", "check the folder's permissions and the disk."),
         code="index_unwritable",
     )

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from dunoe import machine
 from dunoe.cli.fit import show, size_of_card
 from dunoe.cli.pull import bring
-from dunoe.cli.terminal import AsJson, Yes, confirm, print_json, said, say, settings_from
+from dunoe.cli.terminal import AsJson, Yes, confirm, console, print_json, said, say, settings_from
 from dunoe.errors import BadRequest, Misconfigured, Problem, Text
 from dunoe.foreign import reason
 from dunoe.portfolio.plan import told
@@ -59,10 +59,14 @@ def init(
         _introduce(settings, proposal)
     shelf = Shelf(settings.models_folder)
     missing = [one for one in proposal.models if one.name not in _files(shelf)]
-    failed = (
-        _download(settings, missing) if _may(missing, settings, download, yes or as_json) else {}
-    )
-    _write(config, settings_text(proposal, _files(shelf)))
+    if download is None:  # a program that reads JSON is asked nothing, and gets nothing unasked
+        download = True if yes else False if as_json else None
+    fetches = _may(missing, settings, download)
+    _write(config, settings_text(proposal, _files(shelf)))  # before gigabytes are fetched for it
+    failed = _download(settings, missing) if fetches else {}
+    if fetches:
+        config.write_text(settings_text(proposal, _files(shelf)), "utf-8")
+        load(config)
     if as_json:
         print_json({"written": str(config)} | _json(proposal, _files(shelf), failed))
     else:
@@ -85,15 +89,15 @@ def _introduce(settings: Settings, proposal: Proposal) -> None:
     show(proposal.plan, proposal.profile)
 
 
-def _may(missing: list[Wanted], settings: Settings, download: bool | None, yes: bool) -> bool:
+def _may(missing: list[Wanted], settings: Settings, download: bool | None) -> bool:
     """Whether to fetch them now: as it was asked for, else as the person answers."""
     if download is False or not missing:
         return False
     size, free = sum(one.entry.size_bytes for one in missing), _disk_free(settings)
     for one in missing:
-        say(Text(*[f"  {one.entry.source} ({decimal(one.entry.size_bytes)})"] * 2))
+        _note(Text(*[f"  {one.entry.source} ({decimal(one.entry.size_bytes)})"] * 2))
     if size > free:
-        say(
+        _note(
             Text(
                 f"받을 것이 {decimal(size)}인데 디스크 여유는 {decimal(free)}뿐이라 받지 않습니다.",
                 f"{decimal(size)} to fetch and only {decimal(free)} free on disk: nothing is fetched.",
@@ -101,19 +105,24 @@ def _may(missing: list[Wanted], settings: Settings, download: bool | None, yes: 
         )
         return False
     question = Text(f"지금 받을까요? ({decimal(size)})", f"fetch them now? ({decimal(size)})")
-    return download or confirm(question, yes=yes)
+    return download or confirm(question, yes=False)
+
+
+def _note(text: Text) -> None:
+    """News of the work, beside the result."""
+    console(stderr=True).print(said(text), soft_wrap=True)
 
 
 def _download(settings: Settings, missing: list[Wanted]) -> dict[str, Problem]:
     """Bring them one after another; one that cannot be had does not keep the others away."""
     failed: dict[str, Problem] = {}
     for one in missing:
-        say(Text(*[one.entry.source] * 2))
+        _note(Text(*[one.entry.source] * 2))
         try:
             asyncio.run(bring(settings, one.entry.source, None, one.entry.sha256))
         except Problem as problem:
             failed[one.name] = problem
-            say(
+            _note(
                 Text(
                     f"  받지 못했습니다: {problem.message.ko} {problem.hint.ko}",
                     f"  not fetched: {problem.message.en} {problem.hint.en}",

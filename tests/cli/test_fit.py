@@ -10,6 +10,7 @@ import pytest
 from dunoe.portfolio.entries import entry
 from dunoe.settings_check import load
 from tests.cli.conftest import Said
+from tests.tiny import VOCAB
 
 GIB = 2**30
 
@@ -127,10 +128,56 @@ def test_init_asks_before_it_fetches_and_fails_without_loss(
     """Nobody is there to ask; and a hub that is not there costs nothing but the download."""
     asked = typed("init", "--vram", "8GiB")
     assert asked.code == 1 and "--yes" in asked.err
+    assert not (tmp_path / "dunoe.toml").exists()
 
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     failed = typed("init", "--vram", "8GiB", "--download")
 
     assert failed.code == 1
-    assert "받지 못했습니다" in failed.out
+    assert "받지 못했습니다" in failed.err
     assert (tmp_path / "dunoe.toml").is_file()
+
+
+def test_a_program_that_wants_json_gets_nothing_fetched_unasked(
+    typed: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+    unasked = typed("init", "--vram", "8GiB", "--json")
+    asked = typed("init", "--vram", "8GiB", "--json", "--yes", "--config", "other.toml")
+
+    told = [json.loads(one.out)["models"] for one in (unasked, asked)]
+    assert unasked.code == 0 and {one["problem"] for one in told[0]} == {None}
+    assert asked.code == 1 and None not in {one["problem"] for one in told[1]}
+
+
+def test_where_nothing_can_be_written_nothing_is_fetched(
+    typed: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+    got = typed("init", "--vram", "8GiB", "--yes", "--config", "nowhere/dunoe.toml")
+
+    assert got.code == 2 and "nowhere" in got.err
+    assert "받지 못했습니다" not in got.err
+
+
+def test_a_vocabulary_alone_is_no_model(typed: Callable[..., Said]) -> None:
+    got = typed("fit", VOCAB / "ggml-vocab-qwen2.gguf")
+
+    assert got.code == 1 and "가중치가 없습니다" in got.err
+
+
+def test_a_model_of_the_settings_is_reckoned_as_the_server_loads_it(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text(
+        f'[card]\nvram = "16GiB"\n[models.here]\nfile = "{tiny_chat}"\ngpu_layers = 0\n'
+        f'[models.wide]\nfile = "{tiny_chat}"\ncontext = 1024\nparallel = 4\n',
+        "utf-8",
+    )
+
+    here, wide = json.loads(typed("fit", "here", "wide", "--json").out)["seats"]
+
+    assert (here["place"], here["card"]) == ("ram", 0)
+    assert (wide["place"], wide["context"], wide["parallel"]) == ("stays", 1024, 4)

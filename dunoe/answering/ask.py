@@ -250,6 +250,8 @@ class Answerer:
             yield told
         if not "".join(draft.written).strip():
             draft.warnings.append(_EMPTY)
+        elif draft.finish == "length" and draft.room < draft.question.max_tokens:
+            draft.warnings.append(_no_room(draft.room, draft.question.max_tokens))
         yield draft.ended(model, checker)
 
     def _asked(self, draft: _Draft, model: Model, messages: list[Json]) -> Generation:
@@ -393,6 +395,13 @@ def _too_long(prompt: int, answer: int, context: int) -> TooLong:
         ),
         param="question",
         numbers={"prompt_tokens": prompt, "max_tokens": answer, "context": context},
+    )
+
+
+def _no_room(had: int, wanted: int) -> Text:
+    return Text(
+        f"모델의 context가 짧아 답의 자리가 {wanted:,}토큰이 아니라 {had:,}토큰이었고, 답이 거기서 끝났습니다.",
+        f"the model's context left {had:,} tokens for the answer, not {wanted:,}, and it ended there.",
     )
 
 

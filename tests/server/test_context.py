@@ -371,3 +371,15 @@ async def test_a_text_for_an_ollama_is_counted_by_its_vocabulary_and_not_by_read
         assert (theirs.count, theirs.tokens) == (ours["count"], ours["tokens"])
         assert counted == [ours["count"]]
         assert loads(house) == 0
+
+
+async def test_an_answer_that_ends_for_want_of_room_says_so(house: Served) -> None:
+    """Its room is a share of the context, whatever was asked for; that shows only when it mattered."""
+    body = {"question": "이야기해 줘", "context_enabled": False, "max_tokens": 9000}
+
+    got = await call(house, "/api/ask", body)
+
+    assert got.status == 200
+    (warning,) = got.json["warnings"]
+    assert got.json["finish_reason"] == "length"
+    assert "9,000" in warning and "ended there" in warning

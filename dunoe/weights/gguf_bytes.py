@@ -123,7 +123,7 @@ class HeaderBytes:
         if kind == _STRING:
             self.expect(count * 8)  # before the first of them is kept
             if keep:
-                return tuple(self.string(STRING_LIMIT) for _ in range(count))
+                return tuple(self._strings(count))
             self._pass_strings(count)
             return Skipped(count)
         width = _SCALARS[kind].size * count
@@ -131,6 +131,37 @@ class HeaderBytes:
             return struct.unpack(f"<{count}{_SCALARS[kind].format[1:]}", self.take(width))
         self._skip(width)
         return Skipped(count)
+
+    def _strings(self, count: int) -> list[str]:
+        """Strings one after the other: those that lie in the window whole are taken out of it together."""
+        out: list[str] = []
+        unpack = _U64.unpack_from
+        while len(out) < count:
+            window, end = self.window, self.at
+            last, size = len(window) - 8, len(window)
+            found: list[bytes] = []
+            for _ in range(count - len(out)):
+                if end > last:
+                    break
+                start = end + 8
+                stop = start + unpack(window, end)[0]
+                if stop > size:
+                    break
+                found.append(window[start:stop])
+                end = stop
+            if not found:
+                out.append(self.string(STRING_LIMIT))
+                continue
+            taken = end - self.at - 8 * len(found)
+            self.kept_bytes += taken
+            if self.kept_bytes > TEXT_LIMIT:
+                raise self.broken(f"strings of {self.kept_bytes:,} bytes")
+            self.at = end
+            try:
+                out += list(map(bytes.decode, found))  # all of them or none
+            except UnicodeDecodeError:
+                out += [text.decode("utf-8", "replace") for text in found]
+        return out
 
     def _pass_strings(self, count: int) -> None:
         """Step over strings; a vocabulary has a million, so the loop stays inside the window."""

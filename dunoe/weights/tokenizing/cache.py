@@ -18,13 +18,13 @@ import orjson
 from dunoe.weights.header import Header, read_header
 from dunoe.weights.tokenizing.charsmap import Charsmap
 from dunoe.weights.tokenizing.cuttings import Pre
-from dunoe.weights.tokenizing.merging import Merges, junctions_of
+from dunoe.weights.tokenizing.merging import Merges, junctions_in, junctions_of
 from dunoe.weights.tokenizing.seams import pairs_of
 from dunoe.weights.tokenizing.special import Special
 from dunoe.weights.tokenizing.vocabulary import Vocabulary, vocabulary_of
 from dunoe.weights.tokenizing.words import SEVERAL
 
-VERSION = b"dunoe tokens 2\n"
+VERSION = b"dunoe tokens 3\n"
 KEPT = 16  # files; a person has few models, and each takes 1 to 15 MB
 _PLACES = 8  # bytes of the length and of the checksum that follow the version
 
@@ -52,7 +52,7 @@ def parts_of(header: Header) -> Parts:
     texts = [*vocabulary.tokens, *merges.phantoms] if merges else vocabulary.tokens
     junctions: list[tuple[str, str]] = []
     if merges is not None and vocabulary.pre.spaced:
-        junctions = merges.junctions(texts.__getitem__)
+        junctions = junctions_in(vocabulary.merges)
     elif merges is None:
         junctions = junctions_of(vocabulary.tokens)
     return Parts(
@@ -104,7 +104,7 @@ def _packed(parts: Parts) -> bytes:
         "types": vocabulary.types,
         "charsmap": vocabulary.charsmap,
         "pairs": parts.pairs.encode("utf-32-le", "surrogatepass"),
-        "scores": array("d", vocabulary.scores).tobytes() if any(vocabulary.scores) else b"",
+        "scores": vocabulary.scores.tobytes(),
     } | ({} if merges is None else merges.tables())
     head = {
         "family": vocabulary.family,
@@ -137,12 +137,14 @@ def _unpacked(data: bytes) -> Parts:
         tables[name] = rest[at : at + size]
         at += size
     tokens: list[str] = head["tokens"]
+    scores = array("d")
+    scores.frombytes(tables["scores"])
     vocabulary = Vocabulary(
         family=head["family"],
         pre=Pre(**head["pre"]),
         tokens=tokens,
         types=bytes(tables["types"]),
-        scores=tables["scores"].cast("d") or array("d", bytes(8 * len(tokens))),
+        scores=scores,
         merges=(),
         charsmap=bytes(tables["charsmap"]),
         specials=[Special(**special) for special in head["specials"]],
@@ -152,7 +154,7 @@ def _unpacked(data: bytes) -> Parts:
     )
     return Parts(
         vocabulary,
-        None if head["phantoms"] is None else Merges.lying_in(tables, head["phantoms"]),
+        None if head["phantoms"] is None else Merges.lying_in(vocabulary, tables, head["phantoms"]),
         junctions=head["junctions"],
         pairs=bytes(tables["pairs"]).decode("utf-32-le", "surrogatepass"),
         moving=head["moving"],

@@ -7,8 +7,8 @@ together, the best score first, and equal scores from the left: the `tokenizers`
 from array import array
 from bisect import bisect_left
 from codecs import charmap_decode
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, compress, repeat
 
 from dunoe.weights.tokenizing.pairs import Best, merged
 from dunoe.weights.tokenizing.seams import END, LETTERS, SEAM, ByParts
@@ -22,84 +22,114 @@ SEEN = 2**16  # pairs of symbols whose merge is remembered
 class Merges:
     """The list of merges as a sorted table: it is read from disk as it lies, without building anything.
 
-    keys: left id and right id in one number, sorted; ranks and results beside them. Ids from `len(tokens)` on are
-    `phantoms`: texts that merges speak of and that are no token.
+    keys: the id of what a merge gives and the length of its left side in one number, sorted; files have them nearly in
+    this order. ranks lie beside them. Ids from the tokens' count on are `phantoms`: texts that merges give, and
+    letters, that are no token.
     """
 
     def __init__(
-        self, keys: Sequence[int], ranks: Sequence[int], results: Sequence[int], phantoms: list[str]
+        self,
+        vocabulary: Vocabulary,
+        keys: "array[int]",
+        ranks: "array[int]",
+        phantoms: list[str],
     ) -> None:
-        self.keys, self.ranks, self.results, self.phantoms = keys, ranks, results, phantoms
+        self.tokens, self.by_text = vocabulary.tokens, vocabulary.by_text
+        self.keys, self.ranks, self.phantoms = keys, ranks, phantoms
+        self.phantom_ids = {text: len(self.tokens) + n for n, text in enumerate(phantoms)}
         self._seen: dict[int, Best[int]] = {}
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> "Merges":
         """The table of a vocabulary; of two equal merges the first counts."""
-        names = dict(vocabulary.by_text)
-        get = names.get
-        keys, ranks, results = [], [], []
-        for rank, merge in enumerate(vocabulary.merges):
-            space = merge.find(" ", 1)
-            if space < 0:
-                continue
-            left, right = merge[:space], merge[space + 1 :]
-            first, second, both = get(left), get(right), get(left + right)
-            if first is None or second is None or both is None:
-                first, second, both = (
-                    names.setdefault(text, len(names)) for text in (left, right, left + right)
-                )
-            keys.append(first << 32 | second)
-            ranks.append(rank)
-            results.append(both)
-        if len(set(keys)) < len(keys):
-            firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True)).values()
-            order = sorted(firsts, key=keys.__getitem__)
-        else:
-            order = sorted(range(len(keys)), key=keys.__getitem__)
+        names = vocabulary.by_text
+        wholes, cuts = _cut(vocabulary.merges)
+        results = list(map(names.get, wholes))
+        unnamed = [whole for whole in wholes if whole not in names] if None in results else []
+        unnamed += sorted(set("".join([*vocabulary.tokens, *unnamed])).difference(names))
+        if unnamed:
+            names = dict(names)
+            for text in unnamed:
+                names.setdefault(text, len(names))
+            results = list(map(names.get, wholes))
+        keys = [
+            result << 32 | cut
+            for result, cut in zip(results, cuts, strict=True)
+            if result is not None
+        ]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
         return cls(
+            vocabulary,
             array("Q", map(keys.__getitem__, order)),
-            array("I", map(ranks.__getitem__, order)),
-            array("I", map(results.__getitem__, order)),
+            array("I", order),
             list(names)[len(vocabulary.tokens) :],
         )
 
     @classmethod
-    def lying_in(cls, tables: Mapping[str, memoryview], phantoms: list[str]) -> "Merges":
+    def lying_in(
+        cls, vocabulary: Vocabulary, tables: Mapping[str, memoryview], phantoms: list[str]
+    ) -> "Merges":
         """The table where it lies as `tables` gave it."""
-        ranks, results = tables["ranks"].cast("I"), tables["results"].cast("I")
-        return cls(tables["keys"].cast("Q"), ranks, results, phantoms)
+        keys, ranks = array("Q"), array("I")
+        keys.frombytes(tables["keys"])
+        ranks.frombytes(tables["ranks"])
+        return cls(vocabulary, keys, ranks, phantoms)
 
     def tables(self) -> dict[str, bytes]:
         """What `lying_in` takes."""
-        ranks, results = array("I", self.ranks).tobytes(), array("I", self.results).tobytes()
-        return {"keys": array("Q", self.keys).tobytes(), "ranks": ranks, "results": results}
+        return {"keys": self.keys.tobytes(), "ranks": self.ranks.tobytes()}
 
     def best(self, left: int, right: int) -> Best[int]:
         """The rank and result of two symbols."""
         if left < 0 or right < 0:
             return None
-        key = left << 32 | right
+        pair = left << 32 | right
         try:
-            return self._seen[key]
+            return self._seen[pair]
         except KeyError:
-            at = bisect_left(self.keys, key)
-            is_there = at < len(self.keys) and self.keys[at] == key
             if len(self._seen) > SEEN:
                 self._seen.clear()
-            self._seen[key] = pair = (self.ranks[at], self.results[at]) if is_there else None
-            return pair
+            self._seen[pair] = found = self._found(self.text(left), self.text(right))
+            return found
 
-    def junctions(self, texts: Callable[[int], str]) -> list[tuple[str, str]]:
-        """The merges that reach over the beginning of a word: the left ends in no space, the right begins with one."""
-        found = []
-        starts: dict[int, bool] = {}
-        for key in self.keys:
-            right = key & 0xFFFFFFFF
-            if right not in starts:
-                starts[right] = texts(right).startswith(SPACE)
-            if starts[right] and not (left := texts(key >> 32)).endswith(SPACE):
-                found.append((left, texts(right)))
-        return found
+    def _found(self, left: str, right: str) -> Best[int]:
+        result = self.number(left + right)
+        if result is None:
+            return None
+        key = result << 32 | len(left)
+        at = bisect_left(self.keys, key)
+        is_there = at < len(self.keys) and self.keys[at] == key
+        return (self.ranks[at], result) if is_there else None
+
+    def number(self, text: str) -> int | None:
+        """The id of a token or of a phantom."""
+        found = self.by_text.get(text)
+        return self.phantom_ids.get(text) if found is None else found
+
+    def text(self, number: int) -> str:
+        """The text of a token or of a phantom."""
+        count = len(self.tokens)
+        return self.tokens[number] if number < count else self.phantoms[number - count]
+
+
+def _cut(merges: Sequence[str]) -> tuple[list[str], list[int]]:
+    """What each merge gives and where it is cut: at the first space behind its first letter, or it is none."""
+    cuts = list(map(str.find, merges, repeat(" "), repeat(1)))
+    row = END.join(merges)
+    if row.count(" ") == len(cuts) and min(cuts, default=0) > 0:
+        return row.replace(" ", "").split(END), cuts
+    merges, cuts = list(compress(merges, map((0).__lt__, cuts))), [cut for cut in cuts if cut > 0]
+    return [merge[:at] + merge[at + 1 :] for merge, at in zip(merges, cuts, strict=True)], cuts
+
+
+def junctions_in(merges: Iterable[str]) -> list[tuple[str, str]]:
+    """The merges that reach over the beginning of a word: the left ends in no space, the right begins with one."""
+    wholes, cuts = _cut([merge for merge in merges if f" {SPACE}" in merge])
+    return [
+        (whole[:cut], whole[cut:])
+        for whole, cut in zip(wholes, cuts, strict=True)
+        if whole[cut : cut + 1] == SPACE and whole[cut - 1] != SPACE
+    ]
 
 
 class Bpe:
@@ -114,7 +144,6 @@ class Bpe:
     ) -> None:
         self.vocabulary, self.merges = vocabulary, merges
         self.by_text, self.pre = vocabulary.by_text, vocabulary.pre
-        self.phantoms = {text: len(vocabulary.tokens) + n for n, text in enumerate(merges.phantoms)}
         self.cut, self.cut_words = split_of(self.pre.cutting)
         self.words = words_of(junctions)
         self.symbols: dict[str, int] = {}
@@ -157,8 +186,8 @@ class Bpe:
         try:
             return self.symbols[letter]
         except KeyError:
-            number = self.by_text.get(letter, self.phantoms.get(letter, -1 - ord(letter)))
-            self.symbols[letter] = number
+            number = self.merges.number(letter)
+            self.symbols[letter] = number = -1 - ord(letter) if number is None else number
             return number
 
     def ids_of(self, piece: str) -> tuple[int, ...]:

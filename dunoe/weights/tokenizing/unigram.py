@@ -31,7 +31,7 @@ class Unigram:
         types, texts = vocabulary.types, vocabulary.tokens
         self.flags, self.by_text = vocabulary.flags, vocabulary.by_text
         self.unknown = vocabulary.ids["unknown"]
-        self.worths = array("d", vocabulary.scores)  # by id; what is never found is worth -inf
+        self.worths = vocabulary.scores[:]  # by id; what is never found is worth -inf
         for special in vocabulary.specials:
             if not special.is_control:
                 self.worths[special.id] = 0.0

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import cast
 
 from dunoe.errors import BadRequest, NotSupported, Text
 from dunoe.weights.header import Header, Value
@@ -18,6 +19,8 @@ LONGEST = (
 )
 
 FAMILIES = {"gpt2": "bpe", "gemma4": "bpe", "llama": "spm", "t5": "unigram", "bert": "wordpiece"}
+
+NO_SCORES = array("d")
 
 # id of begin, end, unknown, separator where the file names none; None: there is none
 _DEFAULTS: dict[str, dict[str, int | None]] = {
@@ -35,13 +38,16 @@ class BadVocabulary(BadRequest):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A checked vocabulary. tokens: text by id; types and scores as in the file, one for each token."""
+    """A checked vocabulary. tokens: text by id; types and scores as in the file, one for each token.
+
+    scores: empty where they say nothing.
+    """
 
     family: str
     pre: Pre
     tokens: list[str]
     types: bytes
-    scores: Sequence[float]
+    scores: "array[float]"
     merges: tuple[str, ...]
     charsmap: bytes
     specials: list[Special]
@@ -81,7 +87,7 @@ class _Reading:
             pre=pre,
             tokens=tokens,
             types=types,
-            scores=self.scores(len(tokens)),
+            scores=self.scores(len(tokens)) if family in ("spm", "unigram") else NO_SCORES,
             merges=self.merges() if family == "bpe" else (),
             charsmap=self.charsmap() if family == "unigram" else b"",
             specials=specials_of(self.header, tokens, types, by_text),
@@ -106,7 +112,7 @@ class _Reading:
             )
         return PRES[name]
 
-    def array(self, key: str, kind: type) -> tuple[object, ...]:
+    def listed(self, key: str, kind: type) -> tuple[object, ...]:
         value: Value | None = self.header.metadata.get(f"tokenizer.ggml.{key}")
         if value is None:
             return ()
@@ -115,7 +121,7 @@ class _Reading:
         return value
 
     def tokens(self) -> list[str]:
-        tokens = self.array("tokens", str)
+        tokens = self.listed("tokens", str)
         if not tokens:
             raise broken("토큰이 없습니다", "there are no tokens")
         if "" in tokens:
@@ -123,17 +129,17 @@ class _Reading:
         return list(map(str, tokens))
 
     def types(self, count: int) -> bytes:
-        said = self.array("token_type", int)
+        said = self.listed("token_type", int)
         if not said:
             return bytes([NORMAL]) * count
-        types = [kind for kind in said if isinstance(kind, int)]
+        types = [kind for kind in said if isinstance(kind, int)][:count]
         if len(types) < count:
             raise broken("토큰 종류가 모자랍니다", "there are fewer token types than tokens")
         if not 0 <= min(types) <= max(types) <= BYTE:
             types = [kind if 0 <= kind <= BYTE else 0 for kind in types]
-        return bytes(types[:count])
+        return bytes(types)
 
-    def scores(self, count: int) -> Sequence[float]:
+    def scores(self, count: int) -> "array[float]":
         said = self.header.metadata.get("tokenizer.ggml.scores", ())
         if not isinstance(said, tuple) or (said and len(said) < count):
             raise broken("토큰 점수가 모자랍니다", "there are fewer scores than tokens")
@@ -148,10 +154,10 @@ class _Reading:
             and self.header.vocabulary_pre != "kimi-k2"
         ):
             raise broken("병합 규칙이 없습니다", "there are no merges")
-        return tuple(map(str, self.array("merges", str)))
+        return cast("tuple[str, ...]", self.listed("merges", str))  # arrays are of one type
 
     def charsmap(self) -> bytes:
-        numbers = self.array("precompiled_charsmap", int)
+        numbers = self.listed("precompiled_charsmap", int)
         try:
             data = bytes(int(str(number)) & 0xFF for number in numbers)
         except ValueError as exc:

@@ -117,6 +117,27 @@ async def test_an_answer_grows_and_its_citation_opens_the_place_in_the_document(
         await expect(chip).to_be_focused()
 
 
+async def test_a_source_opens_at_the_one_of_several_short_sections_that_was_asked_for(
+    browser: Browser, tmp_path: Path
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    text = "# 주차 😀\n\n방문객은 지하 2층에 댑니다.\n\n## 요금\n\n10분에 천 원입니다.\n\n## 야간\n\n밤에 닫습니다.\n"
+    (folder / "주차.md").write_text(text, "utf-8")
+    async with served(tmp_path, library(folder)) as house:
+        await house.brain.library.sync()
+        async with visit(browser, house) as page:
+            await ask(page, "요금은 10분에 얼마인가요?")
+            await over(page)
+            card = page.locator(".sources li").first
+            await expect(card.locator(".where")).to_contain_text("요금 · 5")
+            await card.get_by_role("button").click()
+            await expect(page.locator("#panel-mark")).to_have_text(
+                "## 요금\n\n10분에 천 원입니다.\n\n"
+            )
+            await expect(page.locator("#panel-place")).to_contain_text("요금")
+
+
 async def test_an_open_document_shows_the_passages_it_became(
     browser: Browser, office: Office
 ) -> None:

@@ -21,14 +21,18 @@ async def test_the_profile_for_this_card_is_drawn_and_another_can_be_tried(
         await expect(page.locator("#plan-vram")).to_have_value("16")
         await expect(seats.first).to_contain_text("Qwen3.5-9B")
         await expect(page.locator("#plan-seats .at-turns")).to_have_count(0)
-        await expect(page.locator("#plan-bar span")).to_have_count(await seats.count())
+        await expect(page.locator("#plan-bar .at-stays")).to_have_count(await seats.count())
+        await expect(page.locator("#plan-bar .at-kept")).to_have_count(1)
+        await expect(page.locator("#plan-legend")).to_contain_text("GiB")
 
         await page.locator("#plan-profile").select_option("plan-2026-02")
 
         await expect(seats.first).to_contain_text("DeepSeek-R1")
         await expect(page.locator("#plan-seats .at-turns").first).to_have_text("교대")
         await expect(page.locator("#plan-remarks")).to_contain_text("context는 4,096토큰까지")
-        await expect(page.locator("#plan-remarks")).to_contain_text("시스템 프롬프트를 받지 않습니다")
+        await expect(page.locator("#plan-remarks")).to_contain_text(
+            "시스템 프롬프트를 받지 않습니다"
+        )
 
 
 async def test_a_larger_card_holds_more(browser: Browser, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 /** The plan as a person sees it: the card as a bar, who stays and who takes turns, and what to know. */
 
 import { $, each, options, say, tell } from "./draw.js";
-import { count, size } from "./words.js";
+import { count } from "./words.js";
 
 const HUES = 6;
 const GIB = 2 ** 30;
+
+/** Bytes in the unit that the field above asks for. */
+const size = (bytes) => `${(bytes / GIB).toFixed(2)} GiB`;
 
 /** Draw the plan of the card. */
 export function drawPlan({ plan: { said, problem }, language }, words) {
@@ -34,7 +37,8 @@ function drawBar({ seats, vram, turns, reserve, free }, words) {
   const largest = hued.filter(({ place }) => place === "turns").sort((one, other) => other.card - one.card)[0];
   if (largest) parts.push({ ...largest, name: words.turnsPart, bytes: turns });
   $("plan-bar").hidden = vram === 0;
-  each($("plan-bar"), "segment", parts, ({ name }) => name, (segment, part) => {
+  const drawn = [...parts, { name: "reserve", place: "kept", bytes: reserve, hue: "none" }];
+  each($("plan-bar"), "segment", drawn, ({ name }) => name, (segment, part) => {
     segment.className = `hue-${part.hue} at-${part.place}`;
     segment.style.width = `${(100 * part.bytes) / vram}%`;
   });

@@ -173,7 +173,8 @@ class Checker:
         """What a source has of numbers; years may stand in its name or headings alone."""
         if number not in self._figures:
             source = self._sources[number]
-            headings = dict.fromkeys(one for part in source.parts for one in part.headings)
+            spots = (spot for part in source.parts for spot in (part.whole, *part.spots))
+            headings = dict.fromkeys(one for spot in spots for one in spot.headings)
             self._figures[number] = figures("\n".join([source.file, *headings, source.text]))
         return self._figures[number]
 

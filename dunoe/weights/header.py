@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dunoe.errors import Text
+from dunoe.foreign import reason
 from dunoe.weights.gguf_bytes import (
     KEY_LIMIT,
     BadModelFile,
@@ -189,8 +190,8 @@ def read_header(path: Path, *, arrays: bool = False) -> Header:
     except OSError as exc:
         raise BadModelFile(
             Text(
-                f"'{path.name}' 파일을 읽을 수 없습니다: {exc.strerror}",
-                f"cannot read '{path.name}': {exc.strerror}",
+                f"'{path.name}' 파일을 읽을 수 없습니다: {reason(exc).ko}",
+                f"cannot read '{path.name}': {reason(exc).en}",
             ),
             Text("경로와 권한을 확인하세요.", "check the path and its permissions."),
         ) from exc

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dunoe.errors import BadRequest, NotFound, Text, Unavailable
+from dunoe.foreign import reason
 from dunoe.weights.header import BadModelFile, Header, read_whole
 from dunoe.weights.naming import SUFFIX, checked_name, file_names, model_of, part_of
 from dunoe.weights.staging import FOLDER, Partial, disk_problems, lock, sync, write_whole
@@ -147,8 +148,8 @@ class Shelf:
         except OSError as exc:
             raise Unavailable(
                 Text(
-                    f"모델 폴더를 읽을 수 없습니다: {self.folder} ({exc.strerror})",
-                    f"cannot read the folder of models: {self.folder} ({exc.strerror})",
+                    f"모델 폴더를 읽을 수 없습니다: {self.folder} ({reason(exc).ko})",
+                    f"cannot read the folder of models: {self.folder} ({reason(exc).en})",
                 ),
                 Text(
                     "폴더인지, 읽을 권한이 있는지 확인하세요.",
@@ -179,7 +180,7 @@ class Shelf:
             except OSError as exc:
                 return BadModelFile(
                     Text(f"'{name}' 파일이 사라졌습니다", f"the file of '{name}' went away"),
-                    Text(f"확인하세요: {exc.strerror}", f"look again: {exc.strerror}"),
+                    Text(f"확인하세요: {reason(exc).ko}", f"look again: {reason(exc).en}"),
                 )
             header = self._header(file, stats[-1])
             if isinstance(header, BadModelFile):

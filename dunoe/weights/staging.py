@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dunoe.errors import Busy, Problem, Text, Unavailable
+from dunoe.foreign import reason
 
 FOLDER = ".pulling"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -178,8 +179,8 @@ def disk_problems(folder: Path) -> Iterator[None]:
             raise disk_full(folder) from exc
         raise Problem(
             Text(
-                f"모델 폴더에 쓸 수 없습니다: {folder} ({exc.strerror})",
-                f"cannot write to the models folder: {folder} ({exc.strerror})",
+                f"모델 폴더에 쓸 수 없습니다: {folder} ({reason(exc).ko})",
+                f"cannot write to the models folder: {folder} ({reason(exc).en})",
             ),
             Text(
                 "폴더의 권한과 디스크를 확인하세요.", "check the folder's permissions and its disk."

@@ -3,6 +3,7 @@
 import os
 import tracemalloc
 from array import array
+from io import BytesIO
 from types import MappingProxyType
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dunoe.errors import Problem
+from dunoe.weights.gguf_bytes import WINDOW, HeaderBytes
 from dunoe.weights.header import Header, Value
 from dunoe.weights.tokenizing.tokenizer import Tokenizer
 
@@ -123,6 +125,25 @@ def test_a_token_of_a_million_letters_costs_neither_time_nor_memory(model: str) 
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert most < 60e6
+
+
+def test_a_merge_may_give_what_is_no_token_and_be_said_in_any_order() -> None:
+    tokens = ("a", "b", "c", "abc", "bc", "x y", "x", "y")
+    merges = ("ab c", "b c", "a b", "a bc", "a b", "no", " b", "x  y", "a ")
+    known = tokenizer(model="gpt2", pre="gpt-2", tokens=tokens, merges=merges)
+    assert known.encode("abc") == [3]
+    assert known.encode("bc") == [4]
+    assert known.encode("ab") == [0, 1]  # merged to what is no token, and spelled again
+
+
+def test_strings_that_are_no_utf8_move_no_other_string() -> None:
+    texts = [b"a", b"\xff", "두뇌".encode(), b"", b"b" * WINDOW, b"c\xed\xa0\x80"] * 30
+    data = b"".join(len(text).to_bytes(8, "little") + text for text in texts)
+    data = (
+        b"".join(n.to_bytes(size, "little") for n, size in ((9, 4), (8, 4), (len(texts), 8))) + data
+    )
+    raw = HeaderBytes(BytesIO(data), len(data), "x", arrays=True)
+    assert raw.value() == tuple(text.decode("utf-8", "replace") for text in texts)
 
 
 def test_merges_that_bite_their_own_tail_come_to_an_end() -> None:

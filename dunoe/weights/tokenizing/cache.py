@@ -34,7 +34,7 @@ class Parts:
     """All that a tokenizer is made of.
 
     junctions: where tokens reach over the beginning of a word; None: nearly everywhere.
-    pairs: the letters that are neighbours in a token, two after two.
+    pairs: the letters that are neighbours in a token, as `Seams` reads them.
     moving: the letters that the file's map may change; None: any.
     """
 

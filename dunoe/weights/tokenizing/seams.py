@@ -6,8 +6,8 @@ come again, their parts nearly always.
 
 from codecs import charmap_build, charmap_encode
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, compress, count, islice
-from operator import add
+from itertools import chain, compress, count, groupby, islice
+from operator import add, itemgetter
 
 from dunoe.weights.tokenizing.words import SPACE
 
@@ -32,7 +32,9 @@ LETTERS = "".join(byte_letters())
 
 
 def pairs_of(tokens: Iterable[str], *, spells_bytes: bool) -> str:
-    """The neighbours inside tokens, two letters after two; a byte of a letter that is cut is half a surrogate.
+    """The neighbours inside tokens: a letter and those behind it, `END`, the next letter; see `Seams`.
+
+    A byte of a letter that is cut is half a surrogate.
 
     Between plain letters (a to z, spaces) is no seam, so their tokens say nothing.
     """
@@ -44,7 +46,10 @@ def pairs_of(tokens: Iterable[str], *, spells_bytes: bool) -> str:
     else:
         row, between = END.join(wanted), END
     pairs = set(map(add, row, islice(row, 1, None)))
-    return "".join(sorted(pair for pair in pairs if between not in pair))
+    kept = sorted(pair for pair in pairs if between not in pair)
+    return END.join(
+        letter + "".join(pair[1] for pair in same) for letter, same in groupby(kept, itemgetter(0))
+    )
 
 
 def _is_plain_word(token: str) -> bool:
@@ -57,7 +62,7 @@ class Seams(dict[str, str]):
 
     def __init__(self, pairs: str) -> None:
         super().__init__()
-        self.pairs = frozenset(map(add, pairs[::2], pairs[1::2]))
+        self.behind = {letters[0]: letters[1:] for letters in pairs.split(END) if letters}
         self.marked: dict[str, str] = {}  # one text for all pairs that begin alike
 
     def __missing__(self, pair: str) -> str:
@@ -72,10 +77,12 @@ class Seams(dict[str, str]):
         """No token has both letters, nor the last byte of one and the first of the other."""
         if END in (left, right):
             return True
-        if left + right in self.pairs or (_is_plain(left) and _is_plain(right)):
+        behind = self.behind.get(left, "")
+        if right in behind or (_is_plain(left) and _is_plain(right)):
             return False
         last, first = chr(0xDC00 + left.encode()[-1]), chr(0xDC00 + right.encode()[0])
-        return self.pairs.isdisjoint((left + first, last + right, last + first))
+        behind_byte = self.behind.get(last, "")
+        return not (first in behind or right in behind_byte or first in behind_byte)
 
     def parts(self, row: str) -> list[str]:
         """A text cut at every seam."""

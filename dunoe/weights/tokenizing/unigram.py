@@ -6,6 +6,7 @@ before it.
 
 from array import array
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import compress, groupby
 from math import inf
 
@@ -29,6 +30,7 @@ class Unigram:
         moving: str | None,
     ) -> None:
         types, texts = vocabulary.types, vocabulary.tokens
+        self.vocabulary = vocabulary
         self.flags, self.by_text = vocabulary.flags, vocabulary.by_text
         self.unknown = vocabulary.ids["unknown"]
         self.worths = vocabulary.scores[:]  # by id; what is never found is worth -inf
@@ -38,14 +40,18 @@ class Unigram:
         findable = (NORMAL, USER_DEFINED, UNUSED)
         for number in numbers_of(types, {*range(256)}.difference(findable)):
             self.worths[number] = -inf
-        normal = types.translate(bytes(kind == NORMAL for kind in range(256)))
-        worst = min(compress(vocabulary.scores, normal), default=0.0)
-        self.unknown_worth = array("f", [min(worst, 0.0) - PENALTY])[0]
         self.lengths = lengths_of(texts)
         kept = [texts[number] for number in numbers_of(types, {USER_DEFINED})]
         self.uniform = Uniform(vocabulary.charsmap, kept, moving)
         self.words = words_of(junctions)
         self.parts = ByParts(pairs, self.ids_of)
+
+    @cached_property
+    def unknown_worth(self) -> float:
+        """What a letter is worth that no token has."""
+        normal = self.vocabulary.types.translate(bytes(kind == NORMAL for kind in range(256)))
+        worst = min(compress(self.vocabulary.scores, normal), default=0.0)
+        return array("f", [min(worst, 0.0) - PENALTY])[0]
 
     def pieces(self, text: str, after_special: bool) -> list[str]:
         """The pieces that have ids of their own."""

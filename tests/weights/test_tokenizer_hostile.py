@@ -128,11 +128,10 @@ def test_a_token_of_a_million_letters_costs_neither_time_nor_memory(model: str) 
 
 
 def test_a_merge_may_give_what_is_no_token_and_be_said_in_any_order() -> None:
-    tokens = ("a", "b", "c", "abc", "bc", "x y", "x", "y")
-    merges = ("ab c", "b c", "a b", "a bc", "a b", "no", " b", "x  y", "a ")
+    tokens = ("a", "b", "c", "abc", "x y", "x", "y")
+    merges = ("ab c", "a b", "a b", "no", " b", "x  y", "a ")
     known = tokenizer(model="gpt2", pre="gpt-2", tokens=tokens, merges=merges)
     assert known.encode("abc") == [3]
-    assert known.encode("bc") == [4]
     assert known.encode("ab") == [0, 1]  # merged to what is no token, and spelled again
 
 

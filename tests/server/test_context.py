@@ -45,9 +45,10 @@ TALK = [
 
 @pytest.fixture(scope="module")
 def quick_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Few words, so that a whole context is written quickly; Hangul costs it three tokens a letter."""
+    """Few words, so that a whole context is written quickly, and never an end."""
     file = tmp_path_factory.mktemp("quick") / "quick.gguf"
-    return tiny.chat_model(file, tiny.Shape(merges=1000))
+    endless = tiny.Habits({"<|im_end|>": -60.0, "<|endoftext|>": -60.0}, {})
+    return tiny.chat_model(file, tiny.Shape(merges=1000), endless)
 
 
 @pytest.fixture(scope="module")

@@ -79,5 +79,5 @@ def test_a_part_that_is_missing_or_cut_is_noticed(parts: tuple[Path, ...]) -> No
     with pytest.raises(BadModelFile, match="cut off"):
         read_model(parts[0])
     parts[2].unlink()
-    with pytest.raises(BadModelFile, match="no such file"):
+    with pytest.raises(BadModelFile, match="No such file"):
         read_model(parts[0])

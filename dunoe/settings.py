@@ -130,7 +130,9 @@ class ModelSettings(_Table):
     mode: Literal["chat", "embedding", "rerank"] = "chat"
     context: int | None = Field(None, ge=16, le=2**24, description="tokens per slot")
     parallel: int | None = Field(None, ge=1, le=4096, description="slots: answers at once")
-    footprint: Size | None = Field(None, description="memory when loaded; default: by its header, then measured")
+    footprint: Size | None = Field(
+        None, description="memory when loaded; default: by its header, then measured"
+    )
     kv_type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"] = "f16"
     gpu_layers: int = Field(-1, ge=-1, le=9999, description="layers on the card; -1: all that fit")
     flash_attention: Literal["auto", "on", "off"] = "auto"

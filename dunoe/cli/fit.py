@@ -37,6 +37,7 @@ from dunoe.portfolio.plan import (
     load_for,
     plan,
     told,
+    with_context,
 )
 from dunoe.portfolio.profiles import KvType, Profile, profile, profiles
 from dunoe.settings import Settings, Size
@@ -251,12 +252,8 @@ def _as_asked(
     """With what the command line says; what was measured was measured otherwise, then."""
     if context is None and parallel is None and kv is None:
         return one
-    load = one.load
-    if context is not None:
-        is_whole_batch = load.outputs is not None  # of a model that embeds
-        load = replace(load, context=context)
-        load = replace(load, ubatch=context, outputs=context) if is_whole_batch else load
-    load = replace(load, parallel=parallel or load.parallel, kv_type=kv or load.kv_type)
+    load = replace(one.load, parallel=parallel or one.load.parallel, kv_type=kv or one.load.kv_type)
+    load = with_context(load, context or load.context)
     return replace(one, load=load, measured=None)
 
 

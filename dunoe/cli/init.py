@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,6 +105,17 @@ def _may(missing: list[Wanted], settings: Settings, download: bool | None) -> bo
             )
         )
         return False
+    if download is None and not sys.stdin.isatty():
+        raise BadRequest(
+            Text(
+                f"받을지 물어볼 터미널이 없습니다 ({decimal(size)})",
+                f"nobody is there to ask whether to fetch {decimal(size)}",
+            ),
+            Text(
+                "받지 않으려면 --no-download, 받으려면 --yes를 붙이세요.",
+                "add --no-download to fetch nothing, or --yes to fetch it all.",
+            ),
+        )
     question = Text(f"지금 받을까요? ({decimal(size)})", f"fetch them now? ({decimal(size)})")
     return download or confirm(question, yes=False)
 

@@ -22,7 +22,7 @@ from dunoe.engines.request import (
     Reranking,
 )
 from dunoe.errors import EngineFailed, Text, Unavailable
-from dunoe.portfolio.memory import CONTEXT, remember
+from dunoe.portfolio.memory import context_of, remember
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, TimeoutSettings
 from dunoe.weights.memory.measured import Measured, logged_share
@@ -185,7 +185,7 @@ def options(model: Model) -> Json:
         "file": str(settings.file),
         "alias": model.name,
         "mode": settings.mode,
-        "context": settings.context or CONTEXT[settings.mode],
+        "context": context_of(settings),
         "parallel": model.slots,
         "kv_type": settings.kv_type,
         "gpu_layers": settings.gpu_layers,

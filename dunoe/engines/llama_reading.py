@@ -7,14 +7,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from dunoe.engines.llama_server import written
 from dunoe.engines.request import Counting, Generation, Json
 from dunoe.errors import Problem
-from dunoe.portfolio.memory import CONTEXT
+from dunoe.portfolio.memory import context_of
 from dunoe.portfolio.model import Model
 from dunoe.weights.chat.template import Template, TemplateFailed
 from dunoe.weights.header import Header, read_header
@@ -29,11 +29,12 @@ MARKS = 3  # before the prefix, between, and where the gap's text is to come
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads for one model. context: tokens of one slot, as llama.cpp will make it."""
+    """Reads for one model, one request at a time. context: tokens of one slot, as llama.cpp will make it."""
 
     tokenizer: Tokenizer
     template: Template
     context: int
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def length(self, ask: Generation, model: Model) -> int | None:
         """Tokens of a request's prompt; None for one with pictures, or that its template refuses."""
@@ -115,11 +116,11 @@ class Readers:
         reader = await self.of(model)
         if reader is None:
             return None
-        if ask.content is not None:
-            return await asyncio.to_thread(reader.text, ask.content)
-        return await asyncio.to_thread(
-            reader.chat, {"messages": ask.messages, "tools": ask.tools or None}
-        )
+        async with reader.turn:
+            if ask.content is not None:
+                return await asyncio.to_thread(reader.text, ask.content)
+            chat = {"messages": ask.messages, "tools": ask.tools or None}
+            return await asyncio.to_thread(reader.chat, chat)
 
     async def of(self, model: Model) -> Reader | None:
         """The reader of this model; None where its vocabulary or template is of a kind that we do not read."""
@@ -171,9 +172,14 @@ def _text(tokens: Sequence[str], id: int | None) -> str:
 
 
 def _context(model: Model, header: Header) -> int:
-    """What llama.cpp gives a slot: whole pads, and never more than the model was trained on."""
-    slot = padded(model.settings.context or CONTEXT[model.settings.mode])
-    return min(slot, header.context_length or slot)
+    """What llama.cpp gives a slot: whole pads, and never more than the model was trained on.
+
+    A text to embed must fit one batch, which is no longer than the context that was wanted.
+    """
+    wanted = context_of(model.settings)
+    if model.settings.mode != "chat":
+        return wanted
+    return min(padded(wanted), header.context_length or padded(wanted))
 
 
 def _has_picture(message: Json) -> bool:

@@ -125,7 +125,10 @@ class LlamaServerEngine(OpenAIEngine):
         except TooLong:
             if not ask.truncate:
                 raise
-            context = await self.context(model)
+            context = await self.context(
+                model
+            )  # whole pads; a batch is no longer than what was wanted
+            context = min(context, model.settings.context or context)
             inputs: list[str | list[int]] = [await self._cut(one, context) for one in ask.inputs]
             return await self._embed(replace(ask, inputs=inputs))
 

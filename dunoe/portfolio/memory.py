@@ -78,18 +78,35 @@ def _of_budget(share: Share, model: ModelSettings, *, has_card: bool) -> int:
     return share.host if model.gpu_layers else 0
 
 
+def context_of(model: ModelSettings) -> int:
+    """Tokens of one slot: what is wanted, and never more than a model of ours was trained on."""
+    wanted = model.context or CONTEXT[model.mode]
+    if model.file is None:
+        return wanted
+    try:
+        return min(wanted, _headed(model.file).context_length or wanted)
+    except (BadModelFile, OSError):
+        return wanted  # it will be told when the model is loaded
+
+
+def one_batch(context: int, slots: int) -> int:
+    """Tokens of a batch that holds a whole text; llama.cpp wants as many for each slot, and aborts otherwise."""
+    return -(-context // slots) * slots
+
+
 def load_of(model: ModelSettings, *, has_card: bool) -> Load:
     """How the embedded engine loads it; raises `BadModelFile` for an adapter that is none."""
     is_chat = model.mode == "chat"
-    context, slots = model.context or CONTEXT[model.mode], model.parallel or 1
+    context, slots = context_of(model), model.parallel or 1
+    whole = one_batch(context, slots)
     return Load(
         context,
         slots,
         model.kv_type,
         gpu_layers=model.gpu_layers if has_card else 0,
         flash_attention=model.flash_attention != "off",
-        ubatch=max(BATCH_ON_CARD if has_card else BATCH, slots) if is_chat else context,
-        outputs=None if is_chat else context,
+        ubatch=max(BATCH_ON_CARD if has_card else BATCH, slots) if is_chat else whole,
+        outputs=None if is_chat else whole,
         adapters=tuple(_headed(adapter.file) for adapter in model.adapters),
     )
 

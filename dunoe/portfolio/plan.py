@@ -10,16 +10,14 @@ from itertools import combinations
 from typing import Any, Literal
 
 from dunoe.portfolio.entries import Mode, Seating
+from dunoe.portfolio.memory import one_batch
 from dunoe.portfolio.profiles import Profile
 from dunoe.weights.header import Header
 from dunoe.weights.memory.footprint import PAD, Footprint, Load, Share, footprint
 
-RESERVE = (
-    2**30
-)  # bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them
-STEPS = [
-    2**power * part for power in range(9, 19) for part in (2, 3)
-]  # 1k, 1.5k, 2k, 3k, 4k … 512k
+# Bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them.
+RESERVE = 2**30
+STEPS = [2**power * part for power in range(7, 19) for part in (2, 3)]  # 256, 384, 512, 768, 1k …
 MANY = 10  # seats; all divisions of more are too many to try
 SHORTEST = 1024  # tokens; with less a chat is no use
 # How often a question needs the role: loads that taking turns would cost.
@@ -56,7 +54,7 @@ class Candidate:
     def at(self, context: int) -> Footprint:
         """What it takes with this context; asked again and again while a plan is made, so it is remembered."""
         if context not in self._known:
-            takes = footprint(self.header, replace(self.load, context=context))
+            takes = footprint(self.header, with_context(self.load, context))
             if self.measured is not None and context == self.load.context:
                 takes = _corrected(takes, self.measured)
             self._known[context] = takes
@@ -147,7 +145,16 @@ def load_for(mode: Mode, context: int, parallel: int = 1, kv_type: str = "f16") 
     """How a model of this mode is loaded, whole on the card: a text to embed must fit one batch."""
     if mode == "chat":
         return Load(context, parallel, kv_type, gpu_layers=-1)
-    return Load(context, parallel, kv_type, gpu_layers=-1, ubatch=context, outputs=context)
+    whole = one_batch(context, parallel)
+    return Load(context, parallel, kv_type, gpu_layers=-1, ubatch=whole, outputs=whole)
+
+
+def with_context(load: Load, context: int) -> Load:
+    """The same with another context; of a model that embeds, the batch goes with it."""
+    if load.outputs is None:
+        return replace(load, context=context)
+    whole = one_batch(context, load.parallel)
+    return replace(load, context=context, ubatch=whole, outputs=whole)
 
 
 def _corrected(takes: Footprint, measured: Share) -> Footprint:

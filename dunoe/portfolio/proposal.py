@@ -71,6 +71,8 @@ def settings_text(proposal: Proposal, files: Mapping[str, Path]) -> str:
         f"# 컴퓨터 · machine: {cards or '카드 없음 (no card)'}, RAM {machine.ram_bytes / 2**30:.1f} GiB",
         "# 모든 설정의 설명 · every setting is explained in: dunoe.example.toml",
     ]
+    if proposal.plan.vram and not machine.cards:  # told, and not to be seen
+        lines += ["", "[card]", f"vram = {_quoted(f'{proposal.plan.vram / 2**30:g}GiB')}"]
     for model in models:
         lines += ["", *_table(model, files.get(model.name))]
     lines += _roles(models, files)

@@ -18,8 +18,7 @@ async def fitted(
     wished: a policy that the body named; the header goes before it, the setting behind.
     Notes the prompts' tokens on the call. Raises TooLong, or BadRequest for a policy that nobody knows.
     """
-    header = asked.call.header(b"x-dunoe-truncate").strip().lower()
-    policy = read_policy(header or wished or asked.brain.settings.server.truncate)
+    policy = asked_policy(asked, wished)
     if policy is None and not model.is_embedded:
         return asks, []  # the engine counts, and refuses what is too long
     fitting = _Fitting(asked.brain.engines[model.engine], model, policy)
@@ -32,12 +31,19 @@ async def fitted(
     return [one.ask for one in cuts], told
 
 
+def asked_policy(asked: Asked, wished: str = "") -> Policy | None:
+    """What the header says, else `wished`, else the setting; raises BadRequest for a policy that nobody knows."""
+    header = asked.call.header(b"x-dunoe-truncate").strip().lower()
+    return read_policy(header or wished or asked.brain.settings.server.truncate)
+
+
 async def fitted_texts(asked: Asked, model: Model, wanted: Embedding) -> list[Json]:
     """What the engine will leave out of texts that it cannot embed whole, marked in the header.
 
     Raises TooLong where they may not be cut.
     """
     told: list[Json] = []
+    asked_policy(asked)  # none of them is for texts to embed, but a slip is told
     if not model.is_embedded:
         return told
     engine = asked.brain.engines[model.engine]
@@ -136,6 +142,8 @@ def too_long(
     en = f"{en}; this model's maximum context length is {context:,} tokens"
     message = Text(f"{ko} ({en})", en)  # the English has the words that clients look for
     hint = Text("글이나 max_tokens를 줄이세요.", "send less, or ask for less.")
+    if param == "input":
+        hint = Text("글을 나누거나 줄이세요.", "send less, or in pieces.")
     if may_be_cut:
         hint = Text(
             f"{hint.ko} 잘라도 되면 'x-dunoe-truncate: oldest'(또는 middle) 머리말을 붙이세요.",
@@ -164,7 +172,7 @@ def _mark(told: list[Json]) -> str:
     numbers = {
         "messages": sum(len(one.get("messages") or one.get("texts") or ()) for one in told),
         "tokens": sum(one.get("cut_tokens", 0) for one in told),
-        "max_tokens": first.get("max_tokens"),
+        "max_tokens": min((one["max_tokens"] for one in told if "max_tokens" in one), default=0),
     }
     return "; ".join(
         [first["policy"], *(f"{name}={value}" for name, value in numbers.items() if value)]

@@ -15,6 +15,7 @@ from dunoe.errors import EngineFailed, EngineTimeout, NotFound, Problem, Text, U
 from dunoe.portfolio.model import Model
 from dunoe.server.ask_reply import AskReply
 from dunoe.server.ask_request import AskBody, decode
+from dunoe.server.context import asked_policy
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.routes_conversations import begun, owner
 from dunoe.server.searching import filter_of
@@ -53,6 +54,7 @@ async def ask_stream(asked: Asked) -> None:
 async def _begun(asked: Asked) -> tuple[Question, AskReply]:
     body: AskBody = asked.body
     brain = asked.brain
+    asked_policy(asked)  # sources are packed, nothing is cut; but a slip is told
     question = decode(body, await filter_of(brain, body.filters), language_of(brain, asked.call))
     models = [one.name for one in brain.models_for(asked.call.key) if one.settings.mode == "chat"]
     if not question.session:  # the reply names it, so its first turn is kept, too

@@ -126,3 +126,16 @@ def test_what_was_measured_wins_in_a_plan() -> None:
     assert one.takes.total == 10 * GIB
     assert one.takes.card == 9 * GIB + one.takes.overhead.card
     assert one.takes.kv == reckoned.at(8_192).kv
+
+
+def test_small_models_that_both_fit_are_told_to_share() -> None:
+    (pair,) = plan([seat("e5-large", 512), seat("e5-large", 512)], 16 * GIB).together
+
+    assert (pair.first_context, pair.second_context) == (512, 512)
+
+
+def test_the_longest_context_of_a_model_that_embeds_is_the_one_it_can_have() -> None:
+    """Its batch is its context, so that what it takes grows with it."""
+    short, long = (plan([seat("bge-m3", context)], 2 * GIB).seats[0] for context in (512, 8_192))
+
+    assert short.alone == long.alone

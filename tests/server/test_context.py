@@ -47,7 +47,8 @@ TALK = [
 def quick_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Few words, so that a whole context is written quickly, and never an end."""
     file = tmp_path_factory.mktemp("quick") / "quick.gguf"
-    endless = tiny.Habits({"<|im_end|>": -60.0, "<|endoftext|>": -60.0}, {})
+    ends = ("<|im_end|>", "<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>")
+    endless = tiny.Habits(dict.fromkeys(ends, -60.0), {})
     return tiny.chat_model(file, tiny.Shape(merges=1000), endless)
 
 
@@ -62,6 +63,13 @@ file = "{quick_chat}"
 context = {CONTEXT}
 [models.vectors]
 file = "{tiny_embedding}"
+[models.odd]
+file = "{tiny_embedding}"
+context = 300
+parallel = 3
+[models.beyond]
+file = "{quick_chat}"
+context = 99999
 """
     async with served(tmp_path_factory.mktemp("context"), config) as house:
         yield house
@@ -179,6 +187,36 @@ async def test_a_question_too_long_for_its_model_is_told_with_numbers(
     assert got.status == 400
     assert told["prompt_tokens"] > told["context"] == CONTEXT
     assert loads(house) == before
+
+
+async def test_a_text_fits_the_context_that_was_wanted_and_not_the_pad_around_it(
+    house: Served,
+) -> None:
+    """A text must fit one batch; and a batch has as many tokens for each slot, or llama.cpp aborts."""
+    asked = {"model": "odd", "input": "안녕하세요 " * 60, "truncate": False}
+    told = (await call(house, "/api/embed", asked)).json
+    assert (told["context"], told["prompt_tokens"] > 300) == (300, True)
+
+    cut = await call(house, "/api/embed", asked | {"truncate": True})
+
+    assert cut.status == 200 and cut.json["dropped"][0]["cut_tokens"] == told["prompt_tokens"] - 300
+
+
+async def test_no_context_is_longer_than_the_model_was_trained_on(house: Served) -> None:
+    got = await call(
+        house, "/v1/chat/completions", {"model": "beyond", "messages": HI, "max_tokens": 9000}
+    )
+
+    assert inside(got.json)["context"] == 8192
+
+
+async def test_a_slip_in_the_policy_is_told_everywhere(house: Served) -> None:
+    for path, body in (
+        ("/v1/embeddings", {"model": "vectors", "input": "가"}),
+        ("/api/embed", {"model": "vectors", "input": "가"}),
+        ("/api/ask", {"question": "가?"}),
+    ):
+        assert (await call(house, path, body, "banana")).status == 400, path
 
 
 ROOM_TAKEN: list[tuple[str, Json]] = [

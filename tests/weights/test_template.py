@@ -127,7 +127,8 @@ ATTACKS = {
 }
 
 ATTACK = """
-import json, resource, sys
+import json, re, resource, sys
+from pathlib import Path
 from dunoe.weights.chat.template import Template, TemplateFailed
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 try:
@@ -135,7 +136,8 @@ try:
     told = "rendered"
 except TemplateFailed as problem:
     told = problem.message.en
-print(json.dumps([told, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+status = Path("/proc/self/status").read_text()  # ru_maxrss would be that of the tests, who made this process
+print(json.dumps([told, int(re.search(r"VmHWM:\\s+(\\d+)", status)[1])]))
 """
 
 

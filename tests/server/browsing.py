@@ -68,7 +68,7 @@ async def visit(
         yield page
     finally:
         await context.close()
-    assert complaints == []
+    assert complaints == [], complaints
     assert {url for url in asked if not url.startswith((f"{house.url}/", "data:"))} == set()
 
 

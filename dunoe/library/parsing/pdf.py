@@ -22,8 +22,13 @@ HEADING_LEVELS = 3
 POINT = re.compile(r"\s*([·•*○●□■◦▪▶※①-⑳-]|\d{1,2}[.)]|[가-하][.)]|\([0-9가-하]\))\s")
 EDGE = 2  # lines
 LEADER = re.compile(r"(?:\. ?){4}|…")  # of a table of contents
-FEW_PAGES = 3  # what stands at the edge of so many pages and of half of all is no text
-NUMBERS = re.compile(r"\d+")
+FEW_PAGES = 3  # what stands at the edge of so many pages and of half of all is a running head
+PAGE_NUMBER = re.compile(  # with no other words: "Chapter 3" on page 3 is text
+    r"[-\u2013\u2014\[(| ]*(?:(?:page|pg\.?|p\.?|제) ?)?(\d{1,5}) ?(?:쪽|페이지|면|page)?"
+    r"(?: ?(?:/|\||of) ?\d{1,5} ?(?:쪽|페이지|면|pages)?)?[-\u2013\u2014\])| ]*",
+    re.IGNORECASE,
+)
+FARTHEST = 1000  # from the page's place in the file: 2024 on page 4 is a year
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,10 @@ def parse(data: bytes, name: str) -> Parsed:
         raise unreadable.broken(WHAT) from exc
     builder = Builder("pdf", WHAT)
     pages = _read(data, document, builder.warnings)
-    repeated = _repeated(pages)
     pieces = [
         piece
-        for number, lines in enumerate(pages, 1)
-        for run in in_reading_order(_without(lines, repeated))
+        for number, lines in enumerate(_without_running(pages), 1)
+        for run in in_reading_order(lines)
         for piece in _pieces(number, run)
     ]
     levels = heading_levels(pieces)
@@ -101,8 +105,8 @@ def _warned(what: str, numbers: list[int]) -> Iterator[str]:
         yield f"{what}: {', '.join(map(str, numbers[:20]))}{' …' if len(numbers) > 20 else ''}"
 
 
-def _bare(line: Line) -> str:
-    return NUMBERS.sub("#", "".join(line.text.split()))
+def _letters(line: Line) -> str:
+    return " ".join(line.text.split())
 
 
 def _edges(lines: Sequence[Line]) -> list[Line]:
@@ -112,18 +116,48 @@ def _edges(lines: Sequence[Line]) -> list[Line]:
     return [line for line in lines if line.box.top in edge and not line.rows]
 
 
-def _repeated(pages: Sequence[Sequence[Line]]) -> set[str]:
-    """What stands at the edge of page after page, page numbers aside: running heads."""
-    seen: Counter[str] = Counter()
-    for lines in pages:
-        seen.update({_bare(line) for line in _edges(lines)})
+def _without_running(pages: Sequence[Sequence[Line]]) -> Iterator[list[Line]]:
+    """The lines of each page; a running head or foot only where it first stands, no page numbers.
+
+    A line is one only if it is the same to the letter on page after page: titles or totals that
+    differ in a number are text.
+    """
+    edges = [_edges(lines) for lines in pages]
     least = max(FEW_PAGES, len(pages) / 2)
-    return {text for text, number in seen.items() if number >= least}
+    count = Counter(text for edge in edges for text in {_letters(line) for line in edge})
+    numberings = _page_numbers(edges, least)
+    seen: set[str] = set()
+    for number, (lines, edge) in enumerate(zip(pages, edges, strict=True), 1):
+        texts = {id(line): _letters(line) for line in edge}
+        left_out = {
+            key
+            for key, text in texts.items()
+            if (text in seen and count[text] >= least) or _numbering(number, text) in numberings
+        }
+        seen.update(texts.values())
+        yield [line for line in lines if id(line) not in left_out]
 
 
-def _without(lines: Sequence[Line], repeated: set[str]) -> list[Line]:
-    left_out = {id(line) for line in _edges(lines) if _bare(line) in repeated}
-    return [line for line in lines if id(line) not in left_out]
+def _numbering(number: int, text: str) -> tuple[str, int] | None:
+    """How a page number is written, and how far it is from the page's place in the file."""
+    match = PAGE_NUMBER.fullmatch(text)
+    if not match:
+        return None
+    offset = int(match[1]) - number
+    shape = f"{text[: match.start(1)]}#{text[match.end(1) :]}"
+    return (shape, offset) if abs(offset) < FARTHEST else None
+
+
+def _page_numbers(edges: Sequence[Sequence[Line]], least: float) -> set[tuple[str, int]]:
+    """Numberings that hold on every page that has a number so written."""
+    pages: Counter[str] = Counter()
+    holds: Counter[tuple[str, int]] = Counter()
+    for number, edge in enumerate(edges, 1):
+        found = {_numbering(number, _letters(line)) for line in edge}
+        numberings = {one for one in found if one}
+        pages.update({shape for shape, _ in numberings})
+        holds.update(numberings)
+    return {one for one, count in holds.items() if count >= least and count == pages[one[0]]}
 
 
 def _pieces(page: int, run: Sequence[Line]) -> Iterator[Piece]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dunoe.answering.figures import Figures, figures
-from dunoe.answering.markers import CLUSTER, MAYBE, is_nothing, is_text, numbers
+from dunoe.answering.markers import CLUSTER, MAYBE, is_attached, is_nothing, is_text, numbers
 from dunoe.answering.source import Part, Source
 from dunoe.library import terms
 from dunoe.library.passage import Spot
@@ -87,9 +87,15 @@ class Checker:
     def _take(self, letter: str) -> str:
         self._held += letter
         out = ""
-        while self._held and (self._code.is_inside or not MAYBE.fullmatch(self._held)):
+        while self._held and not self._may_wait:
             out += self._step()
         return out
+
+    @property
+    def _may_wait(self) -> bool:
+        if self._code.is_inside or (self._held.isspace() and not self._line.strip()):
+            return False  # the spaces that a line begins with say whether it is code
+        return bool(MAYBE.fullmatch(self._held))
 
     def _step(self) -> str:
         """Let go of the markers that were held, or of the first letter, or of the spaces before it."""
@@ -98,7 +104,7 @@ class Checker:
             self._held = held.lstrip(" ") if held[0] == " " else held[1:]
             return "".join(map(self._say, held[: len(held) - len(self._held)]))
         self._held = held[found.end() :]
-        if is_text(self._line, found[0], self._held[:1]):
+        if is_text(self._line, found[0], self._held[:1], self._sources):
             return "".join(map(self._say, found[0]))
         return self._settle(found[0])
 
@@ -124,6 +130,9 @@ class Checker:
             return out
         self._cited = claim
         kept = self._kept(said, claim)
+        if not kept and is_attached(self._line, cluster):
+            self.removed -= len(said)
+            return out + "".join(map(self._say, cluster))
         return out + (spaces + kept if kept else "")
 
     def _is_leading(self) -> bool:
@@ -234,25 +243,71 @@ def _last_sentence(text: str) -> str:
     return said[-1].strip() if said else ""
 
 
+_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,3}[.)])\s+)?(`{3,}|~{3,}|<pre\b)")
+_ITEM = re.compile(r"[\s>]*(?:[-*+•]|\d{1,3}[.)])\s")  # of a list
+_INDENTED = re.compile(r"(?: {4}|\t)\s*(?![\s*+•|-]|\d{1,3}[.)])")
+
+
 class _Code:
-    """Whether the next letter stands inside Markdown code: a fence of backticks, or a span in one line."""
+    """Whether the next letter stands inside code: a fence, an indented block, a span in one line, `<code>`."""
 
     def __init__(self) -> None:
         self._line = ""
-        self._is_fenced = False
-        self._is_span = False
+        self._fence = ""  # what opened the one that is open
+        self._span = self._run = 0  # backticks that opened a span, and those just seen
+        self._is_tagged = False
+        self._is_listed = False  # indented lines belong to a list
+        self._may_indent = True  # the line before is empty, or code
 
     @property
     def is_inside(self) -> bool:
-        return self._is_fenced or self._is_span
+        if self._fence or self._is_tagged or self._is_indented or _FENCE.match(self._line):
+            return True
+        return self._toggled() != 0
 
     def see(self, letter: str) -> None:
         if letter == "\n":
-            if self._line.lstrip().startswith("```"):
-                self._is_fenced = not self._is_fenced
-            self._line, self._is_span = "", False
+            self._end_line()
             return
         self._line += letter
-        is_fence = self._line.lstrip().startswith("``")
-        if letter == "`" and not self._is_fenced and not is_fence:
-            self._is_span = not self._is_span
+        if letter == "`":
+            self._run += 1
+            return
+        self._span, self._run = self._toggled(), 0
+        if letter == ">":
+            if self._line.endswith("<code>"):
+                self._is_tagged = True
+            elif self._line.endswith("</code>"):
+                self._is_tagged = False
+
+    @property
+    def _is_indented(self) -> bool:
+        return self._may_indent and not self._is_listed and bool(_INDENTED.match(self._line))
+
+    def _toggled(self) -> int:
+        if not self._run:
+            return self._span
+        if not self._span:
+            return self._run
+        return 0 if self._span == self._run else self._span
+
+    def _end_line(self) -> None:
+        line = self._line
+        self._may_indent = not line.strip() or self._is_indented
+        if line.strip() and not line[0].isspace():
+            self._is_listed = False
+        if _ITEM.match(line):
+            self._is_listed = True
+        found = _FENCE.match(line)
+        if self._fence:
+            if self._is_closed_by(line):
+                self._fence = ""
+        elif found and "</pre>" not in line:
+            self._fence = found[1]
+        self._line, self._span, self._run, self._is_tagged = "", 0, 0, False
+
+    def _is_closed_by(self, line: str) -> bool:
+        if self._fence == "<pre":
+            return "</pre>" in line
+        signs = line.strip(" \t>")
+        return len(signs) >= len(self._fence) and set(signs) == {self._fence[0]}

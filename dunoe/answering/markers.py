@@ -1,6 +1,7 @@
 """What models write where `[1]` was asked of them: `[1-2]`, `【1】`, `[[1]]`, `**[1]**`, `(출처: [1])`, `[^1]`."""
 
 import re
+from collections.abc import Container
 
 _LABELS = [
     "문서",
@@ -57,6 +58,13 @@ _ONE = re.compile(_MARK, re.IGNORECASE)
 _TAIL = re.compile(r"†[^\]】]*")
 _NAME = re.compile(r"[A-Za-z0-9_)]$")
 _VARIABLE = re.compile(r"(?:(?:^|[^A-Za-z0-9_])[A-Za-z]|\(\))$")  # of a single letter, or a call
+_IN_CODE = re.compile(
+    r"(?:[\]$]|[A-Za-z_]!|(?:[={]|\s\+)\s*|\breturn |\bfor \w+ in |=\s*\[[^\]]*|[A-Za-z_]\w*\([^)가-힣]*)$"
+)
+_CODE_SIGNS = re.compile(r"[=(){}$_]|^\s*\S*$")  # or a line of no more than one word
+_OVER = re.compile(r"(?:[.?!。]|[가-힣][다요])[\s*_)\"'”’」』]*$")  # noqa: RUF001 - as it is written
+_LIST = re.compile(r"\[\s*\d+(?:\s*[,;]\s*\d+)+\s*\]")
+_PARTICLES = frozenset("에과와은는이가의을를로")
 _ALONE = re.compile(rf"[\s(*>|-]*{_LABEL}?\s*:?[\s)*|.,;-]*", re.IGNORECASE)
 MOST = 20  # sources that a range may name
 
@@ -75,13 +83,41 @@ def numbers(cluster: str) -> list[int]:
     return found
 
 
-def is_text(before: str, cluster: str, after: str) -> bool:
-    """True for a link's text, for what is no range, and for what indexes a name: `array[1]은`, `a[1]`."""
-    if after == "(" or not numbers(cluster):
+def is_text(before: str, cluster: str, after: str, known: Container[int]) -> bool:
+    """True for brackets of a link, of code, and of lists: `array[1]은`, `vec![1, 2]`. known: the sources."""
+    if after == "(" or not numbers(cluster) or _is_list(before, cluster, after, known):
         return True
-    if not cluster.startswith("[") or not _NAME.search(before):
+    if cluster.startswith("([") and _NAME.search(before):
+        return True
+    return cluster.lstrip(" ").startswith("[") and _is_code(before, cluster, after)
+
+
+def _is_list(before: str, cluster: str, after: str, known: Container[int]) -> bool:
+    """True for numbers that are the thing itself; those behind a whole sentence are markers."""
+    if not _LIST.fullmatch(cluster.strip()):
+        return False
+    if after in _PARTICLES - {"에"}:
+        return True
+    return not is_over(before) and not all(number in known for number in numbers(cluster))
+
+
+def _is_code(before: str, cluster: str, after: str) -> bool:
+    spaces = cluster[: len(cluster) - len(cluster.lstrip(" "))]
+    if _IN_CODE.search(before + spaces) or (after == ";" and _CODE_SIGNS.search(before)):
+        return True
+    if spaces or not _NAME.search(before):
         return False
     return after.isalnum() or after in ("_", "=") or bool(_VARIABLE.search(before))
+
+
+def is_attached(before: str, cluster: str) -> bool:
+    """True where brackets follow a name or number at once: who takes them away may take away code."""
+    return cluster.startswith("[") and bool(_NAME.search(before))
+
+
+def is_over(text: str) -> bool:
+    """True where a sentence has ended."""
+    return bool(_OVER.search(text))
 
 
 def is_nothing(text: str) -> bool:

@@ -249,3 +249,41 @@ def test_markers_are_read_however_they_are_written(written: str, seen: str) -> N
 )
 def test_brackets_that_are_no_markers_stay(text: str) -> None:
     assert checked(f"{text} 끝")[0] == f"{text} 끝"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "let v = [1, 2, 3];",
+        "코드: let v = [9]; 이다.",
+        "v = vec![1, 2]",
+        "x[i][1]",
+        "sum([1, 2])",
+        "value[9]",
+        "배열 [1, 2]의 합",
+        "목록 [1, 2, 3] 안에서",
+        "~~~\na [9]\n~~~\n",
+        "    a [9]\n    [1, 2]\n",
+        "> ```rust\n> a [9]\n> ```\n",
+        "````\n```\na [9]\n```\nb [9]\n````\n",
+        "<code>[9]</code>",
+        "<pre>\na [9]\n</pre>\n",
+        "`` a ` [9] ``",
+    ],
+)
+def test_code_and_text_keep_their_brackets(text: str) -> None:
+    seen, checker = checked(text)
+    assert (seen, checker.citations, checker.removed) == (text, [], 0)
+
+
+@pytest.mark.parametrize(
+    "code", ["````\n```\na [9]\n````\n", "~~~\n```\n~~~\n", "<code>[9]</code> "]
+)
+def test_behind_code_markers_are_checked_again(code: str) -> None:
+    text, checker = checked(f"{code}화성에는 물이 있다 [1].")
+    assert text == f"{code}화성에는 물이 있다."
+    assert checker.removed == 1
+
+
+def test_an_indented_line_of_a_list_is_no_code() -> None:
+    assert checked("- 물\n\n    화성에는 물이 있다 [9].")[1].removed == 1

@@ -3,10 +3,23 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dunoe.answering.figures import Figures, figures
-from dunoe.answering.markers import CLUSTER, MAYBE, is_attached, is_nothing, is_text, numbers
+from dunoe.answering.markers import (
+    CLUSTER,
+    MAYBE,
+    gone,
+    is_attached,
+    is_joint,
+    is_nothing,
+    is_over,
+    is_text,
+    is_word,
+    mended,
+    numbers,
+    without_particle,
+)
 from dunoe.answering.source import Part, Source
 from dunoe.library import terms
 from dunoe.library.passage import Spot
@@ -40,12 +53,19 @@ class Citation:
 
 @dataclass(slots=True)
 class _Lead:
-    """Markers before their sentence, which are held back with it until it ends. before: the sentence before them."""
+    """Markers that are held back until their sentence ends.
+
+    before: the sentence before them; begun: what of their own stands before them; rest: words and more markers.
+    """
 
     spaces: str
     numbers: list[int]
     before: str
+    begun: str = ""
+    is_word: bool = False
+    is_row: bool = False
     ahead: str = ""
+    more: list[tuple[str, str, list[int]]] = field(default_factory=list)  # with what joins them
 
     @property
     def is_over(self) -> bool:
@@ -53,7 +73,15 @@ class _Lead:
         said, last = self.ahead, self.ahead[-1:]
         if last == "\n" or len(said) >= _CLAIM_LENGTH:
             return True
-        return last.isspace() and said.rstrip()[-1:] in (*".?!。",) and bool(_last_sentence(said))
+        if self.is_row or not last.isspace() or said.rstrip()[-1:] not in (*".?!。",):
+            return False
+        return bool(self.begun or _last_sentence(said))
+
+    @property
+    def claim(self) -> str:
+        """What the markers stand for."""
+        said = _last_sentence(without_particle(self.ahead))
+        return f"{self.begun} {said}".strip() if self.begun else said or self.before
 
 
 class Checker:
@@ -100,13 +128,16 @@ class Checker:
     def _step(self) -> str:
         """Let go of the markers that were held, or of the first letter, or of the spaces before it."""
         held, found = self._held, CLUSTER.match(self._held)
-        if found is None or self._code.is_inside:
+        before = found["before"] or "" if found else ""
+        is_part = before[:1].isalnum() and self._line[-1:].isalnum()  # of a longer word
+        if found is None or self._code.is_inside or is_part:
             self._held = held.lstrip(" ") if held[0] == " " else held[1:]
             return "".join(map(self._say, held[: len(held) - len(self._held)]))
-        self._held = held[found.end() :]
-        if is_text(self._line, found[0], self._held[:1], self._sources):
+        cluster, self._held = found[0][len(before) :], held[found.end() :]
+        after = self._held[:1]
+        if is_text(self._line + before, cluster, after, self._sources):
             return "".join(map(self._say, found[0]))
-        return self._settle(found[0])
+        return self._settle(before, cluster, after)
 
     def _say(self, letter: str) -> str:
         self._code.see(letter)
@@ -120,13 +151,22 @@ class Checker:
         self._lead.ahead += letter
         return self._led() if self._lead.is_over else ""
 
-    def _settle(self, cluster: str) -> str:
-        """Put the checked numbers where markers stand, or wait for the sentence behind them."""
-        out, said = self._led(), numbers(cluster)
-        spaces = cluster[: len(cluster) - len(cluster.lstrip())]
+    def _settle(self, before: str, cluster: str, after: str) -> str:
+        """Put the checked numbers where markers stand, or wait for the end of their sentence."""
+        said, lead = numbers(cluster), self._lead
+        spaces = before + cluster[: len(cluster) - len(cluster.lstrip(" "))]
+        if lead is not None and lead.is_word and is_joint(lead.ahead):
+            lead.more.append((lead.ahead, spaces, said))
+            lead.ahead, self._claim = "", ""
+            return ""
+        out = self._led(is_cut=True)
+        begun = "" if is_over(self._claim) else _begun(self._claim)
         claim, self._claim = _last_sentence(self._claim) or self._cited, ""
-        if self._is_leading():
-            self._leads, self._lead = True, _Lead(spaces, said, claim)
+        if self._waits(before, begun, after):
+            self._leads = self._leads or not begun
+            self._lead = _Lead(
+                spaces, said, claim, begun, is_word(before, after), self._line.startswith("|")
+            )
             return out
         self._cited = claim
         kept = self._kept(said, claim)
@@ -135,21 +175,36 @@ class Checker:
             return out + "".join(map(self._say, cluster))
         return out + (spaces + kept if kept else "")
 
+    def _waits(self, before: str, begun: str, after: str) -> bool:
+        """Whether a marker is for more than what stands before it."""
+        if is_word(before, after) or (self._is_leading() and ":" not in before):
+            return True
+        if not begun or after in ("", "\n", *".?!。"):
+            return False
+        return after not in (*",，",) or len(content(begun).all) < FEW  # noqa: RUF001 - as it is written
+
     def _is_leading(self) -> bool:
         """Whether the place is one before a sentence: where a line begins, or goes on as it began."""
         if _BEGINNING.fullmatch(self._line):
             return True
         return self._leads and self._line.rstrip()[-1:] in (*".?!。",)
 
-    def _led(self) -> str:
-        """The markers before a sentence, checked, and the sentence; of an empty one they are for the one before."""
+    def _led(self, *, is_cut: bool = False) -> str:
+        """The markers held, checked, and their sentence. is_cut: another marker is for its end."""
         lead, self._lead = self._lead, None
         if lead is None:
             return ""
-        self._cited = _last_sentence(lead.ahead) or lead.before
-        if kept := self._kept(lead.numbers, self._cited):
-            return lead.spaces + kept + lead.ahead
-        return lead.spaces + lead.ahead.lstrip(" :")
+        is_own = is_cut and not lead.is_word and len(content(lead.begun).all) >= FEW
+        self._cited = claim = lead.begun if is_own else lead.claim
+        kept = self._kept(lead.numbers, claim)
+        if not lead.is_word:
+            if kept:
+                return lead.spaces + kept + lead.ahead
+            return lead.ahead if lead.begun else lead.spaces + lead.ahead.lstrip(" :")
+        text = lead.spaces + (kept or gone(lead.numbers))
+        for joint, spaces, said in lead.more:
+            text += joint + spaces + (self._kept(said, claim) or gone(said))
+        return mended(text + lead.ahead)
 
     def _kept(self, said: Sequence[int], claim: str) -> str:
         kept = [number for number in dict.fromkeys(said) if self.check(number, claim)]
@@ -241,6 +296,11 @@ def _tight(text: str) -> str:
 def _last_sentence(text: str) -> str:
     said = [piece for piece in _SENTENCE_END.split(text) if not is_nothing(piece)]
     return said[-1].strip() if said else ""
+
+
+def _begun(text: str) -> str:
+    said = _SENTENCE_END.split(text)[-1]
+    return "" if is_nothing(said) or _BEGINNING.fullmatch(said) else said.strip()
 
 
 _FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,3}[.)])\s+)?(`{3,}|~{3,}|<pre\b)")

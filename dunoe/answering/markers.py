@@ -1,7 +1,7 @@
 """What models write where `[1]` was asked of them: `[1-2]`, `【1】`, `[[1]]`, `**[1]**`, `(출처: [1])`, `[^1]`."""
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 _LABELS = [
     "문서",
@@ -28,27 +28,36 @@ _MARKS = rf"{_MARK}(?:[ ,;]{{0,2}}{_MARK}){{0,7}}"
 _AROUND = (  # what is around markers alone goes with them
     (r"\*\*", r"\*\*"),
     (r"\*", r"\*"),
+    ("~~", "~~"),
+    ("__", "__"),
+    ("_", "_"),
     (r"\[", r"\]"),
-    (rf"\((?:{_LABEL}{_AFTER})?", r"\)"),
+    (rf"\((?:{_LABEL}{_AFTER})?", r"(?:참고|참조)?\)"),
     ("<sup>", "</sup>"),
 )
 _IN = r"[\s\d,;:.·&~–^#†a-z문서출처자료참고인용번-]{0,24}"  # noqa: RUF001 - the same
 _OPEN, _SHUT = r"[\[【［]", r"[\]】］]"  # noqa: RUF001 - the same
 
+_WORDS = ["문서", "자료", "출처", "참고", "sources", "source", "according to", "in", "see"]
+_WORD = rf"(?:{'|'.join(_WORDS)})(?: ?: ?| )?"
+_WORD_BEGUN = "|".join(sorted({one[:n] for one in _WORDS for n in range(1, len(one) + 1)}))
+
 CLUSTER = re.compile(
+    f"(?P<before> *{_WORD})?"
     f" *(?:{'|'.join(f'{first} ?{_MARKS} ?{last}' for first, last in _AROUND)}|{_MARKS})",
     re.IGNORECASE,
 )
-"""Markers side by side, with the spaces before them and what stands around them alone."""
+"""Markers side by side, with the spaces before them, what stands around them alone, and `문서 `, `출처: `, `in `."""
 
 _REST = r"[\s:.#\d,;·&~–-]{0,16}"  # noqa: RUF001 - the same
 _LABELLED = rf"\((?:{_BEGUN})?{_REST}"
 _HALF_SUP = "<(?:s(?:u(?:p>?)?)?)?"
 _HALF_END = "<(?:/(?:s(?:u(?:p>?)?)?)?)?"
 MAYBE = re.compile(
-    rf" {{0,40}}(?:\*{{1,2}}|{_LABELLED}|{_HALF_SUP})? ?"
+    rf" {{0,40}}(?:(?:{_WORD_BEGUN})(?: ?: ?| )?)? {{0,2}}"
+    rf"(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|{_LABELLED}|{_HALF_SUP})? ?"
     rf"(?:(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}|\({_LABEL}{_REST}\))[ ,;]{{0,2}}){{0,8}}"
-    rf"(?:{_OPEN}{{1,2}}{_IN}|{_LABELLED})?(?:\*{{1,2}}|\)|{_HALF_END})?",
+    rf"(?:{_OPEN}{{1,2}}{_IN}|{_LABELLED})?(?: ?(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|(?:참[고조]?)?\)?|{_HALF_END}))?",
     re.IGNORECASE,
 )
 """All beginnings of a cluster, and a little more."""
@@ -118,6 +127,52 @@ def is_attached(before: str, cluster: str) -> bool:
 def is_over(text: str) -> bool:
     """True where a sentence has ended."""
     return bool(_OVER.search(text))
+
+
+_GONE = "\0([\\d, ]+)\0"
+_JOINT = r"\s*(?:과|와|및|,|and)\s*"
+_LABELS_BEFORE = r"(?:(?:문서|자료|출처) ?)?"
+_TAKEN = [  # from sentences that name a source which does not say it
+    (rf"{_GONE}{_JOINT}(?={_LABELS_BEFORE}[\[\0])", ""),
+    (rf"(?<=\]){_JOINT}{_LABELS_BEFORE}{_GONE}", ""),
+    (rf"{_LABELS_BEFORE}{_GONE}에 (?:따르면|의하면),?\s*", ""),
+    (rf"(?:according to|see) {_GONE},?\s*", ""),
+    (rf"(?<=문서 |자료 |출처 ){_GONE}", r"\1"),
+    (rf"(?<=in ){_GONE}", r"source \1"),
+    (rf"{_GONE}(?=(?:에[서는도]?|과|와|은|는|이|가|의|을|를|로)(?:[\s,.]|$))", r"자료 \1"),
+    (_GONE, ""),
+    (r" ?\(\s*\)", ""),
+]
+_BEHIND = re.compile(
+    r"^\s*(?:에 (?:따르면|의하면)|에[서는도]?|과|와|은|는|이|가|의|을|를|로)(?=[\s,])|^[\s:,]+"
+)
+
+
+def gone(said: Sequence[int]) -> str:
+    """What stands for markers that do not hold until their sentence is mended."""
+    return f"\0{', '.join(map(str, dict.fromkeys(said)))}\0"
+
+
+def mended(text: str) -> str:
+    """A sentence without the markers that do not hold, and without the words that make no sense without them."""
+    for pattern, put in _TAKEN:
+        text = re.sub(pattern, put, text, flags=re.IGNORECASE)
+    return text
+
+
+def without_particle(text: str) -> str:
+    """What is said behind a marker: of `에 따르면 연차는` the last word."""
+    return _BEHIND.sub("", text).lstrip(" :,")
+
+
+def is_word(before: str, after: str) -> bool:
+    """True where a marker is a word of its sentence: `[1]에 따르면`, `According to [1]`."""
+    return (after != "" and after in _PARTICLES) or bool(before.strip() and ":" not in before)
+
+
+def is_joint(text: str) -> bool:
+    """True for what joins two markers: `과`."""
+    return bool(re.fullmatch(_JOINT, text))
 
 
 def is_nothing(text: str) -> bool:

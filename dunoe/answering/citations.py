@@ -162,11 +162,10 @@ class Checker:
         out = self._led(is_cut=True)
         begun = "" if is_over(self._claim) else _begun(self._claim)
         claim, self._claim = _last_sentence(self._claim) or self._cited, ""
-        if self._waits(before, begun, after):
+        is_one = is_word(before, cluster, after)
+        if is_one or self._waits(before, begun, after):
             self._leads = self._leads or not begun
-            self._lead = _Lead(
-                spaces, said, claim, begun, is_word(before, after), self._line.startswith("|")
-            )
+            self._lead = _Lead(spaces, said, claim, begun, is_one, self._line.startswith("|"))
             return out
         self._cited = claim
         kept = self._kept(said, claim)
@@ -177,7 +176,7 @@ class Checker:
 
     def _waits(self, before: str, begun: str, after: str) -> bool:
         """Whether a marker is for more than what stands before it."""
-        if is_word(before, after) or (self._is_leading() and ":" not in before):
+        if self._is_leading() and ":" not in before:
             return True
         if not begun or after in ("", "\n", *".?!。"):
             return False

@@ -19,7 +19,9 @@ _LABELS = [
     "ref",
 ]
 _LABEL = f"(?:{'|'.join(sorted(_LABELS, key=len, reverse=True))})"
-_BEGUN = "|".join(sorted({re.escape(one[:n]) for one in _LABELS for n in range(1, len(one) + 1)}))
+_BEGUN = "|".join(
+    sorted({re.escape(one[:n]) for one in [*_LABELS, "see"] for n in range(1, len(one) + 1)})
+)
 _AFTER = r"\s*[:.#]?\s*"  # behind a label
 _ITEM = rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?[1-9]\d{{0,2}}번?(?::\d{{1,4}})?"  # `1:3` is place 3 of source 1
 _BODY = rf"\s*{_ITEM}(?:\s*[,;·&~–-]\s*{_ITEM}){{0,11}}\s*(?:†[^\]】\n]{{0,20}})?"  # noqa: RUF001 - as it is written
@@ -32,7 +34,7 @@ _AROUND = (  # what is around markers alone goes with them
     ("__", "__"),
     ("_", "_"),
     (r"\[", r"\]"),
-    (rf"\((?:{_LABEL}{_AFTER})?", r"(?:참고|참조)?\)"),
+    (rf"\((?:(?:{_LABEL}|see){_AFTER})?", r"(?:참고|참조)?\)"),
     ("<sup>", "</sup>"),
 )
 _IN = r"[\s\d,;:.·&~–^#†a-z문서출처자료참고인용번-]{0,24}"  # noqa: RUF001 - the same
@@ -165,9 +167,11 @@ def without_particle(text: str) -> str:
     return _BEHIND.sub("", text).lstrip(" :,")
 
 
-def is_word(before: str, after: str) -> bool:
+def is_word(before: str, cluster: str, after: str) -> bool:
     """True where a marker is a word of its sentence: `[1]에 따르면`, `According to [1]`."""
-    return (after != "" and after in _PARTICLES) or bool(before.strip() and ":" not in before)
+    if cluster.lstrip(" ").startswith("("):
+        return False
+    return after in _PARTICLES or bool(before.strip() and ":" not in before)
 
 
 def is_joint(text: str) -> bool:

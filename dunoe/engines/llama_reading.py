@@ -107,9 +107,8 @@ class Readers:
         reader = await self.of(model)
         if reader is None:
             return None
-        return await asyncio.to_thread(
-            reader.length, ask, model
-        )  # a hostile template takes seconds
+        async with reader.turn:  # a hostile template takes seconds: of one thread, and not of all
+            return await asyncio.to_thread(reader.length, ask, model)
 
     async def count(self, model: Model, ask: Counting) -> list[int] | None:
         """The tokens of a text, or of a chat; None as in `measure`."""

@@ -19,6 +19,8 @@ from dunoe.errors import Language, Text
 from dunoe.toml_file import Refused
 
 Role = Literal["brain", "search", "coder", "router"]
+Mode = Literal["chat", "embedding", "rerank"]
+KvType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 ROLES: tuple[Role, ...] = ("brain", "search", "coder", "router")
 RESERVED = (*ROLES, "default")  # names that mean another model, so none may be called so
 LLAMA = "llama.cpp"  # the name of the embedded engine, reserved
@@ -127,13 +129,13 @@ class ModelSettings(_Table):
     engine: str | None = Field(None, description="a name under [engines]")
     name: str | None = Field(None, description="what the engine calls it")
     aliases: tuple[str, ...] = ()
-    mode: Literal["chat", "embedding", "rerank"] = "chat"
+    mode: Mode = "chat"
     context: int | None = Field(None, ge=16, le=2**24, description="tokens per slot")
     parallel: int | None = Field(None, ge=1, le=4096, description="slots: answers at once")
     footprint: Size | None = Field(
         None, description="memory when loaded; default: by its header, then measured"
     )
-    kv_type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"] = "f16"
+    kv_type: KvType = "f16"
     gpu_layers: int = Field(-1, ge=-1, le=9999, description="layers on the card; -1: all that fit")
     flash_attention: Literal["auto", "on", "off"] = "auto"
     adapters: tuple[Adapter, ...] = ()

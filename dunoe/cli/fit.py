@@ -27,20 +27,20 @@ from dunoe.engines.ollama import OllamaEngine
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.catalogue import Catalogue, mode_of
 from dunoe.portfolio.entries import known
-from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, has_card, load_of
+from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, has_card, load_for, load_of
+from dunoe.portfolio.model import Model
 from dunoe.portfolio.plan import (
     Candidate,
     Place,
     Placed,
     Plan,
     candidates,
-    load_for,
     plan,
     told,
     with_context,
 )
-from dunoe.portfolio.profiles import KvType, Profile, profile, profiles
-from dunoe.settings import Settings, Size
+from dunoe.portfolio.profiles import Profile, profile, profiles
+from dunoe.settings import KvType, Settings, Size
 from dunoe.weights.header import Header
 from dunoe.weights.memory.measured import Measured
 from dunoe.weights.remote import read_remote
@@ -51,6 +51,14 @@ from dunoe.weights.web import Wire
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="P", help="프로필 이름이나 파일 · a profile, or its file"),
+]
+Vram = Annotated[
+    str | None,
+    typer.Option(metavar="16GiB", help="카드의 메모리; 0은 없음 · of the card; 0: none"),
+]
 TYPES: tuple[str, ...] = get_args(KvType)
 PLACES: dict[Place, Text] = {
     "stays": Text("상주", "stays"),
@@ -71,16 +79,8 @@ def fit(  # noqa: PLR0913 - one parameter an option: this is how typer reads a c
             help="GGUF 파일, hf:소유자/저장소/파일.gguf, 설정이나 프로필의 모델 · a file, a source, a model",
         ),
     ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--profile", metavar="P", help="프로필 이름이나 파일 · a profile, or its file"
-        ),
-    ] = None,
-    vram: Annotated[
-        str | None,
-        typer.Option(metavar="16GiB", help="카드의 메모리; 0은 없음 · of the card; 0: none"),
-    ] = None,
+    name: ProfileName = None,
+    vram: Vram = None,
     context: Annotated[
         int | None, typer.Option(min=16, max=2**24, help="토큰, 슬롯마다 · tokens of a slot")
     ] = None,
@@ -288,13 +288,13 @@ async def _candidate(settings: Settings, catalogue: Catalogue, name: str) -> Can
         raise _unknown(name, catalogue)
     header = await read_remote(name, wire=Wire(settings.hub.url, settings.hub.token))
     mode = mode_of(header)
-    return Candidate(Path(name).name, whole(header, name), load_for(mode, CONTEXT[mode]))
+    return Candidate(Path(name).name, _loadable(header, name), load_for(mode, CONTEXT[mode]))
 
 
 async def _of_settings(settings: Settings, catalogue: Catalogue, name: str) -> Candidate:
     """A model as this server loads it, and as it was measured when it did."""
-    one = catalogue.find(name).settings
-    header = whole(await _header_of(settings, catalogue, name), name)
+    model = catalogue.find(name)
+    one, header = model.settings, _loadable(await _header_of(settings, model), name)
     if one.file is None:
         context = one.context or CONTEXT[one.mode]
         return Candidate(name, header, load_for(one.mode, context, one.parallel or 1, one.kv_type))
@@ -303,7 +303,7 @@ async def _of_settings(settings: Settings, catalogue: Catalogue, name: str) -> C
     return Candidate(name, header, load, is_for_ram=one.gpu_layers == 0, measured=measured)
 
 
-def whole(header: Header, name: str) -> Header:
+def _loadable(header: Header, name: str) -> Header:
     """The same header, of a file with something to load in it."""
     if header.tensors:
         return header
@@ -316,8 +316,7 @@ def whole(header: Header, name: str) -> Header:
     )
 
 
-async def _header_of(settings: Settings, catalogue: Catalogue, name: str) -> Header:
-    model = catalogue.find(name)
+async def _header_of(settings: Settings, model: Model) -> Header:
     if model.settings.file is not None:
         return await read_remote(str(model.settings.file))
     engines = build.engines(settings)
@@ -326,14 +325,14 @@ async def _header_of(settings: Settings, catalogue: Catalogue, name: str) -> Hea
         if not isinstance(engine, OllamaEngine):
             raise BadRequest(
                 Text(
-                    f"'{name}'은(는) 엔진 '{model.engine}'이 돌립니다. 그 메모리는 여기서 셀 수 없습니다",
-                    f"'{name}' is run by engine '{model.engine}', whose memory cannot be reckoned here",
+                    f"'{model.name}'은(는) 엔진 '{model.engine}'이 돌립니다. 그 메모리는 여기서 셀 수 없습니다",
+                    f"'{model.name}' is run by engine '{model.engine}', whose memory cannot be reckoned here",
                 ),
                 Text(
                     "GGUF 파일이나 hf: 주소로 물으세요.", "ask with its GGUF file or an hf: source."
                 ),
             )
-        return shown_header(await engine.show(model, verbose=True), name)
+        return shown_header(await engine.show(model, verbose=True), model.name)
     finally:
         for one in engines.values():
             await one.aclose()

@@ -10,7 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from dunoe import machine
-from dunoe.cli.fit import show, size_of_card
+from dunoe.cli.fit import ProfileName, Vram, show, size_of_card
 from dunoe.cli.pull import bring
 from dunoe.cli.terminal import AsJson, Yes, confirm, console, print_json, said, say, settings_from
 from dunoe.errors import BadRequest, Misconfigured, Problem, Text
@@ -27,16 +27,8 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command()
 def init(
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--profile", metavar="P", help="프로필 이름이나 파일 · a profile, or its file"
-        ),
-    ] = None,
-    vram: Annotated[
-        str | None,
-        typer.Option(metavar="16GiB", help="카드의 메모리; 0은 없음 · of the card; 0: none"),
-    ] = None,
+    name: ProfileName = None,
+    vram: Vram = None,
     download: Annotated[
         bool | None,
         typer.Option(
@@ -58,20 +50,21 @@ def init(
     proposal = propose(here, profile(name) if name is not None else fitting(card), card)
     if not as_json:
         _introduce(settings, proposal)
-    shelf = Shelf(settings.models_folder)
-    missing = [one for one in proposal.models if one.name not in _files(shelf)]
+    files = _files(settings)
+    missing = [one for one in proposal.models if one.name not in files]
     if download is None:  # a program that reads JSON is asked nothing, and gets nothing unasked
         download = True if yes else False if as_json else None
     fetches = _may(missing, settings, download)
-    _write(config, settings_text(proposal, _files(shelf)))  # before gigabytes are fetched for it
+    _write(config, settings_text(proposal, files))  # before gigabytes are fetched for it
     failed = _download(settings, missing) if fetches else {}
     if fetches:
-        config.write_text(settings_text(proposal, _files(shelf)), "utf-8")
+        files = _files(settings)
+        config.write_text(settings_text(proposal, files), "utf-8")
         load(config)
     if as_json:
-        print_json({"written": str(config)} | _json(proposal, _files(shelf), failed))
+        print_json({"written": str(config)} | _json(proposal, files, failed))
     else:
-        _farewell(config, [one for one in proposal.models if one.name not in _files(shelf)])
+        _farewell(config, [one for one in proposal.models if one.name not in files])
     if failed:
         raise typer.Exit(1)
 
@@ -198,8 +191,9 @@ def _json(
     }
 
 
-def _files(shelf: Shelf) -> dict[str, Path]:
-    return {one.name: one.path for one in shelf.models()}
+def _files(settings: Settings) -> dict[str, Path]:
+    """The models that are here; looking reads every header."""
+    return {one.name: one.path for one in Shelf(settings.models_folder).models()}
 
 
 def _disk_free(settings: Settings) -> int:

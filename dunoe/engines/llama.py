@@ -22,7 +22,7 @@ from dunoe.engines.request import (
     Reranking,
 )
 from dunoe.errors import EngineFailed, Text, Unavailable
-from dunoe.portfolio.memory import context_of, remember
+from dunoe.portfolio.memory import context_of, one_batch, remember
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, TimeoutSettings
 from dunoe.weights.memory.measured import Measured, logged_share
@@ -180,12 +180,13 @@ class LlamaEngine:
 def options(model: Model) -> Json:
     """What the child is told."""
     settings = model.settings
-    template = settings.template
+    template, context = settings.template, context_of(settings)
     return {
         "file": str(settings.file),
         "alias": model.name,
         "mode": settings.mode,
-        "context": context_of(settings),
+        "context": context,
+        "whole_batch": one_batch(context, model.slots),
         "parallel": model.slots,
         "kv_type": settings.kv_type,
         "gpu_layers": settings.gpu_layers,

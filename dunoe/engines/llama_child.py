@@ -83,9 +83,7 @@ def _add_mode(xllamacpp: Any, p: Any, options: dict[str, Any]) -> None:  # Any: 
         p.n_batch = p.n_ubatch = max(512 if has_card else 64, options["parallel"])
     else:
         p.embedding = True
-        # A text must fit one batch, and llama.cpp aborts unless a batch has as many tokens for each slot.
-        slots = options["parallel"]
-        p.n_batch = p.n_ubatch = -(-options["context"] // slots) * slots
+        p.n_batch = p.n_ubatch = options["whole_batch"]  # a text must fit one batch
     pooling = options["pooling"] or ("rank" if options["mode"] == "rerank" else None)
     if pooling is not None:
         name = f"LLAMA_POOLING_TYPE_{pooling.upper()}"

@@ -133,7 +133,7 @@ class Nest:
                     start_new_session=True,  # Ctrl-C in a terminal is for the parent alone
                 )
             await self._ask(HELLO, limit_s=START_S, is_shielded=False)
-        except BaseException:
+        except BaseException:  # a cancellation too: no process stays behind
             await self.stop()
             raise
         return process

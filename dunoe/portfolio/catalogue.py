@@ -9,19 +9,17 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Literal
 
 from dunoe.errors import NotFound, Text, Unavailable
 from dunoe.portfolio.memory import OUR_CARD, footprint
 from dunoe.portfolio.model import Model
-from dunoe.settings import LLAMA, RESERVED, ROLES, EngineSettings, ModelSettings, Settings
+from dunoe.settings import LLAMA, RESERVED, ROLES, EngineSettings, Mode, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_header
 from dunoe.weights.memory.measured import Measured
 from dunoe.weights.shelf import Shelf
 
 SLOTS_ELSEWHERE = 1024  # a server that queues for itself is not held back by us
 POOLING_RANK = 4  # llama.cpp's number for a cross-encoder
-Mode = Literal["chat", "embedding", "rerank"]
 
 
 class Catalogue:
@@ -35,7 +33,6 @@ class Catalogue:
         self.shelf = shelf
         self.first_model = first_model
         self.has_card = has_card
-        self._measured = Measured(settings.cache_folder)
         self._building = Lock()  # names are built in threads, for it reads files
         self._sizes: dict[tuple[str, str], int] = {}
         self._offered: dict[str, tuple[str, ...]] = {}

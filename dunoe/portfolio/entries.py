@@ -10,13 +10,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dunoe.errors import NotFound, Text
-from dunoe.settings import Size
+from dunoe.settings import Mode, Size
 from dunoe.toml_file import TomlFile
 from dunoe.weights.header import Header, Skipped, Tensor, Value
 from dunoe.weights.quantisation import FILE_TYPES, TENSOR_TYPES
 
 Seating = Literal["brain", "search", "coder", "router", "embedding", "reranking"]
-Mode = Literal["chat", "embedding", "rerank"]
 
 WORD_BYTES = 40  # of a header, for each token of the vocabulary: its text, type and merge
 _SIZES = {packed.name: packed for packed in TENSOR_TYPES.values()}

@@ -1,11 +1,12 @@
 """Memory: what loaded models may take here, and what one of them takes."""
 
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from dunoe.machine import Machine
-from dunoe.settings import ModelSettings, Settings
+from dunoe.settings import Mode, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_model
 from dunoe.weights.memory.footprint import CARD_OVERHEAD, Load, Share
 from dunoe.weights.memory.footprint import footprint as reckon
@@ -94,19 +95,24 @@ def one_batch(context: int, slots: int) -> int:
     return -(-context // slots) * slots
 
 
+def load_for(mode: Mode, context: int, parallel: int = 1, kv_type: str = "f16") -> Load:
+    """How a model of this mode is loaded, whole on the card: a text to embed must fit one batch."""
+    if mode == "chat":
+        return Load(context, parallel, kv_type, gpu_layers=-1, ubatch=BATCH_ON_CARD)
+    whole = one_batch(context, parallel)
+    return Load(context, parallel, kv_type, gpu_layers=-1, ubatch=whole, outputs=whole)
+
+
 def load_of(model: ModelSettings, *, has_card: bool) -> Load:
     """How the embedded engine loads it; raises `BadModelFile` for an adapter that is none."""
-    is_chat = model.mode == "chat"
-    context, slots = context_of(model), model.parallel or 1
-    whole = one_batch(context, slots)
-    return Load(
-        context,
-        slots,
-        model.kv_type,
+    slots = model.parallel or 1
+    load = load_for(model.mode, context_of(model), slots, model.kv_type)
+    if model.mode == "chat":
+        load = replace(load, ubatch=max(BATCH_ON_CARD if has_card else BATCH, slots))
+    return replace(
+        load,
         gpu_layers=model.gpu_layers if has_card else 0,
         flash_attention=model.flash_attention != "off",
-        ubatch=max(BATCH_ON_CARD if has_card else BATCH, slots) if is_chat else whole,
-        outputs=None if is_chat else whole,
         adapters=tuple(_headed(adapter.file) for adapter in model.adapters),
     )
 

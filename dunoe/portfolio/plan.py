@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import combinations
 from typing import Any, Literal
 
-from dunoe.portfolio.entries import Mode, Seating
-from dunoe.portfolio.memory import one_batch
+from dunoe.portfolio.entries import Seating
+from dunoe.portfolio.memory import load_for, one_batch
 from dunoe.portfolio.profiles import Profile
 from dunoe.weights.header import Header
 from dunoe.weights.memory.footprint import PAD, Footprint, Load, Share, footprint
@@ -139,14 +139,6 @@ def candidates(profile: Profile) -> list[Candidate]:
         )
         for seat in profile.seats
     ]
-
-
-def load_for(mode: Mode, context: int, parallel: int = 1, kv_type: str = "f16") -> Load:
-    """How a model of this mode is loaded, whole on the card: a text to embed must fit one batch."""
-    if mode == "chat":
-        return Load(context, parallel, kv_type, gpu_layers=-1)
-    whole = one_batch(context, parallel)
-    return Load(context, parallel, kv_type, gpu_layers=-1, ubatch=whole, outputs=whole)
 
 
 def with_context(load: Load, context: int) -> Load:

@@ -9,14 +9,13 @@ from pydantic import Field
 
 from dunoe.errors import NotFound, Text
 from dunoe.portfolio.entries import Entry, Seating, Table, entries, entry
-from dunoe.settings import Size
+from dunoe.settings import KvType, Size
 from dunoe.toml_file import TomlFile
 
 _HELP = Text(
     "함께 오는 프로필처럼 쓰세요: docs/design/portfolio.md",
     "write it like the profiles we ship: docs/design/portfolio.md",
 )
-KvType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 
 
 class Seat(Table):

@@ -10,13 +10,13 @@ from dunoe.engines.engine import Engine
 from dunoe.engines.events import Called, Event, Extra, Finished, Said, Thought, Usage
 from dunoe.engines.request import Counted, Counting, Generation, Json
 from dunoe.errors import NotFound, NotSupported, Text, Unavailable
-from dunoe.portfolio.catalogue import Mode
 from dunoe.portfolio.model import Model
 from dunoe.server.answer import Answer
 from dunoe.server.call import Left
 from dunoe.server.context import fitted
 from dunoe.server.endpoint import Asked
 from dunoe.server.reply import Reply, Streamed
+from dunoe.settings import Mode
 
 
 async def choose(asked: Asked, name: str | None, mode: Mode | None = None) -> Model:

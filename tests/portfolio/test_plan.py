@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dunoe.portfolio.entries import Seating, entry
-from dunoe.portfolio.plan import RESERVE, Candidate, Plan, candidates, load_for, plan, told
+from dunoe.portfolio.memory import load_for
+from dunoe.portfolio.plan import RESERVE, Candidate, Plan, candidates, plan, told
 from dunoe.portfolio.profiles import profile, profiles
 from dunoe.weights.memory.footprint import Share
 

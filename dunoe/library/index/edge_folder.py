@@ -39,7 +39,7 @@ class EdgeFolder:
                 if self.current is None:
                     _check_ours(path)
                 self.sweep()
-            except BaseException:
+            except BaseException:  # a cancellation too: the lock must not outlive us
                 self.release()
                 raise
 

@@ -57,6 +57,7 @@ def really(file: Path, load: Load) -> Counter[str]:
         file,
         mode="chat" if load.outputs is None else "embedding",
         context=load.context,
+        whole_batch=load.ubatch,
         parallel=load.parallel,
         kv_type=load.kv_type,
         flash_attention="auto" if load.flash_attention else "off",

@@ -138,9 +138,17 @@ def embedding_model(path: Path, shape: Shape = Shape(context=512)) -> Path:
     return _written(writer, path)
 
 
-def rerank_model(path: Path, shape: Shape = Shape(context=512)) -> Path:
-    """A bert model with rank pooling and a classifier of one output: a cross-encoder."""
+def rerank_model(
+    path: Path, shape: Shape = Shape(context=512), says: Mapping[str, bool | str] | None = None
+) -> Path:
+    """A bert model with rank pooling and a classifier of one output: a cross-encoder.
+
+    says: more of the metadata, by keys behind `tokenizer.`: flags and texts.
+    """
     writer = _bert(path, shape, PoolingType.RANK)
+    for key, value in (says or {}).items():
+        add = writer.add_bool if isinstance(value, bool) else writer.add_string
+        add(f"tokenizer.{key}", value)  # type: ignore[arg-type]  # as its type says
     weights = _Weights(writer, shape.seed + 1)
     weights.matrix("cls", shape.width, shape.width)
     weights.bias("cls", shape.width)

@@ -66,6 +66,9 @@ class Engine(Protocol):
         None where only answering it would tell.
         """
 
+    async def pairs(self, model: Model, ask: Reranking) -> list[int] | None:
+        """Tokens of each document as the model reads it, with the query; None where only ranking them would tell."""
+
     async def context(self, model: Model) -> int:
         """Tokens that a prompt and its answer may take together, by the engine's own word where it gives one."""
 

@@ -111,6 +111,10 @@ class LlamaEngine:
         """Tokens of the prompt, without loading the model."""
         return await self._readers.measure(model, ask)
 
+    async def pairs(self, model: Model, ask: Reranking) -> list[int] | None:
+        """Tokens of each document with the query, without loading the model."""
+        return await self._readers.pairs(model, ask)
+
     async def context(self, model: Model) -> int:
         """Of one slot: what the model's process will have, or has."""
         if (reader := await self._readers.of(model)) is not None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from dunoe.engines.llama_pairs import Pairs
 from dunoe.engines.llama_server import written
-from dunoe.engines.request import Counting, Generation, Json
+from dunoe.engines.request import Counting, Generation, Json, Reranking
 from dunoe.errors import Problem
 from dunoe.portfolio.memory import context_of
 from dunoe.portfolio.model import Model
@@ -33,6 +34,7 @@ class Reader:
 
     tokenizer: Tokenizer
     template: Template
+    pairs: Pairs
     context: int
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -110,6 +112,14 @@ class Readers:
         async with reader.turn:  # a hostile template takes seconds: of one thread, and not of all
             return await asyncio.to_thread(reader.length, ask, model)
 
+    async def pairs(self, model: Model, ask: Reranking) -> list[int] | None:
+        """Tokens of each document with its query; None as in `measure`."""
+        reader = await self.of(model)
+        if reader is None:
+            return None
+        async with reader.turn:
+            return await asyncio.to_thread(reader.pairs.lengths, ask.query, ask.documents)
+
     async def count(self, model: Model, ask: Counting) -> list[int] | None:
         """The tokens of a text, or of a chat; None as in `measure`."""
         reader = await self.of(model)
@@ -138,9 +148,8 @@ class Readers:
     def _read(self, model: Model, key: _Key) -> Reader | None:
         try:
             header, tokenizer = read_header(key.file), Tokenizer.of(key.file, self._cache)
-            return Reader(
-                tokenizer, _template(header, tokenizer, key.template), _context(model, header)
-            )
+            template = _template(header, tokenizer, key.template)
+            return Reader(tokenizer, template, Pairs.of(header, tokenizer), _context(model, header))
         except Problem as problem:
             log.warning("prompts for %s are counted by the model alone: %s", model.name, problem)
             return None

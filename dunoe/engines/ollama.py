@@ -182,6 +182,10 @@ class OllamaEngine:
         """None: it counts by reading, which is the work itself; it refuses what is too long."""
         return None
 
+    async def pairs(self, model: Model, ask: Reranking) -> list[int] | None:
+        """None: it ranks nothing."""
+        return None
+
     async def counts_cheaply(self, model: Model) -> bool:
         """Whether a text can be counted without reading it."""
         return await self._vocabularies.of(model) is not None

@@ -169,6 +169,10 @@ class OpenAIEngine:
         except NotSupported:
             return None
 
+    async def pairs(self, model: Model, ask: Reranking) -> list[int] | None:
+        """None: how it puts query and document together is its own business."""
+        return None
+
     async def context(self, model: Model) -> int:
         """The setting's, else what vLLM and others tell in their list of models, else a cautious guess."""
         if model.settings.context is not None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dunoe.engines.engine import Engine
-from dunoe.engines.request import Embedding, Generation, Json
+from dunoe.engines.request import Embedding, Generation, Json, Reranking
 from dunoe.errors import NotSupported, Text, TooLong
 from dunoe.portfolio.model import Model
 from dunoe.server.endpoint import Asked
@@ -21,7 +21,8 @@ async def fitted(
     policy = asked_policy(asked, wished)
     if policy is None and not model.is_embedded:
         return asks, []  # the engine counts, and refuses what is too long
-    fitting = _Fitting(asked.brain.engines[model.engine], model, policy)
+    said_in = next((name for name in ("messages", "input", "prompt") if name in asked.raw), "")
+    fitting = _Fitting(asked.brain.engines[model.engine], model, policy, said_in)
     cuts = [await fitting.one(ask) for ask in asks]
     if fitting.is_whole:
         asked.call.counted_tokens = fitting.tokens
@@ -52,19 +53,61 @@ async def fitted_texts(asked: Asked, model: Model, wanted: Embedding) -> list[Js
         if tokens is None or tokens <= (context := await engine.context(model)):
             continue
         if not wanted.truncate:
-            raise too_long(tokens, context, 0, param="input", may_be_cut=False)
+            raise too_long(tokens, context, param="input", may_be_cut=False)
         told.append({"policy": "end", "text": number, "cut_tokens": tokens - context})
-    if told:
-        mark = f"end; texts={len(told)}; tokens={sum(one['cut_tokens'] for one in told)}"
-        asked.wire.marks.append((b"x-dunoe-truncated", mark.encode()))
+    _note(asked, told, "texts")
     return told
 
 
-class _Fitting:
-    """One call's requests, one after another."""
+async def fitted_documents(
+    asked: Asked, model: Model, wanted: Reranking
+) -> tuple[Reranking, list[Json]]:
+    """The documents as the model can take them, and what was taken out of those that had to be cut.
 
-    def __init__(self, engine: Engine, model: Model, policy: Policy | None) -> None:
-        self.engine, self.model, self.policy = engine, model, policy
+    Notes the tokens on the call. Raises TooLong, which says of which document.
+    """
+    policy = asked_policy(asked)
+    engine = asked.brain.engines[model.engine]
+    lengths = await engine.pairs(model, wanted)
+    if lengths is None:
+        return wanted, []  # the engine counts, and refuses what is too long
+    context, documents = await engine.context(model), [*wanted.documents]
+    told: list[Json] = []
+
+    async def measured(ask: Generation) -> int:
+        found = await engine.pairs(model, Reranking(wanted.query, [str(ask.prompt)]))
+        if found is None:
+            raise _uncountable(model)
+        return found[0]
+
+    for number, tokens in enumerate(lengths):
+        if tokens <= context:
+            continue
+        whole = Generation("complete", prompt=documents[number])
+        shorter = await cut(whole, policy, context, measured) if policy else None
+        if shorter is None:
+            raise too_long(tokens, context, document=number, may_be_cut=policy is None)
+        documents[number], lengths[number] = str(shorter.ask.prompt), await measured(shorter.ask)
+        cost = {**shorter.told, "cut_tokens": tokens - lengths[number]}
+        told.append({"policy": policy, "document": number, **cost})
+    asked.call.counted_tokens = sum(lengths)
+    _note(asked, told, "documents")
+    return Reranking(wanted.query, documents), told
+
+
+def _note(asked: Asked, told: list[Json], what: str) -> None:
+    """The header of what was cut, where anything was."""
+    if told:
+        tokens = sum(one["cut_tokens"] for one in told)
+        mark = f"{told[0]['policy']}; {what}={len(told)}; tokens={tokens}"
+        asked.wire.marks.append((b"x-dunoe-truncated", mark.encode()))
+
+
+class _Fitting:
+    """One call's requests, one after another. said_in: the field of the body that has the prompt."""
+
+    def __init__(self, engine: Engine, model: Model, policy: Policy | None, said_in: str) -> None:
+        self.engine, self.model, self.policy, self.said_in = engine, model, policy, said_in
         self.tokens = 0
         self.is_whole = True  # every prompt so far could be counted
 
@@ -102,9 +145,9 @@ class _Fitting:
         return Cut(ask, told)
 
     def _too_long(self, ask: Generation, tokens: int, context: int) -> TooLong:
-        param = "messages" if ask.task == "chat" else "prompt"
         may_be_cut = self.policy is None and ask.task != "infill"
-        return too_long(tokens, context, _wanted(ask), param=param, may_be_cut=may_be_cut)
+        wanted, param = _wanted(ask), self.said_in
+        return too_long(tokens, context, wanted, param=param, may_be_cut=may_be_cut)
 
     async def _measured(self, ask: Generation) -> int:
         found = await self.engine.measure(self.model, ask)
@@ -127,12 +170,21 @@ def _wanted(ask: Generation) -> int:
 def too_long(
     prompt_tokens: int,
     context: int,
-    max_tokens: int,
+    max_tokens: int = 0,
     *,
-    param: str = "messages",
+    param: str = "",
+    document: int | None = None,
     may_be_cut: bool = True,
 ) -> TooLong:
-    """What a caller hears whose request does not fit; the words that clients look for are in it."""
+    """What a caller hears whose request does not fit; the words that clients look for are in it.
+
+    document: which one it was, of those to rerank.
+    """
+    numbers = {"prompt_tokens": prompt_tokens, "context": context, "max_tokens": max_tokens}
+    before = ""
+    if document is not None:
+        param, before = "documents", f"documents[{document}]: "
+        numbers["document"] = document
     if prompt_tokens >= context:
         ko = f"글이 너무 깁니다: {prompt_tokens:,}토큰, 모델의 context는 {context:,}토큰"
         en = f"prompt is too long: {prompt_tokens:,} tokens"
@@ -140,16 +192,17 @@ def too_long(
         ko = f"max_tokens가 너무 큽니다: 글 {prompt_tokens:,} + 답 {max_tokens:,}토큰, 모델의 context는 {context:,}토큰"
         en = f"max_tokens does not fit: {prompt_tokens:,} tokens of prompt and {max_tokens:,} of answer"
     en = f"{en}; this model's maximum context length is {context:,} tokens"
-    message = Text(f"{ko} ({en})", en)  # the English has the words that clients look for
+    message = Text(
+        f"{before}{ko} ({en})", before + en
+    )  # the English has the words that clients look for
     hint = Text("글이나 max_tokens를 줄이세요.", "send less, or ask for less.")
-    if param == "input":
+    if not max_tokens:
         hint = Text("글을 나누거나 줄이세요.", "send less, or in pieces.")
     if may_be_cut:
         hint = Text(
             f"{hint.ko} 잘라도 되면 'x-dunoe-truncate: oldest'(또는 middle) 머리말을 붙이세요.",
             f"{hint.en} Where it may be cut, add the header 'x-dunoe-truncate: oldest' (or middle).",
         )
-    numbers = {"prompt_tokens": prompt_tokens, "context": context, "max_tokens": max_tokens}
     if prompt_tokens < context:
         param = "max_tokens"
     return TooLong(message, hint, code="context_length_exceeded", param=param, numbers=numbers)

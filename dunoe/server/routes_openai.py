@@ -8,7 +8,7 @@ from dunoe.engines.request import Counting, Json
 from dunoe.errors import BadRequest, Text
 from dunoe.portfolio.model import Model
 from dunoe.server.body import Body
-from dunoe.server.context import asked_policy, fitted_texts
+from dunoe.server.context import fitted_documents, fitted_texts
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.openai_chat import ChatBody, ChatReply, Message, decode_chat
 from dunoe.server.openai_text import CompletionBody, CompletionReply, decode_completion
@@ -78,11 +78,12 @@ async def rerank(asked: Asked) -> None:
     body: RerankBody = asked.body
     model = await choose(asked, body.model, "rerank")
     request = decode_rerank(body)
-    asked_policy(asked)
+    fits, dropped = await fitted_documents(asked, model, request)
     async with slot(asked, model) as engine:
-        ranked = await engine.rerank(model, request)
+        ranked = await engine.rerank(model, fits)
     counted(asked, ranked.prompt_tokens)
-    await asked.wire.json(rerank_json(body, body.model or model.name, request, ranked))
+    told = rerank_json(body, body.model or model.name, request, ranked)
+    await asked.wire.json(told | ({"dropped": dropped} if dropped else {}))
 
 
 async def tokenize(asked: Asked) -> None:

@@ -128,6 +128,9 @@ class Scripted:
     async def measure(self, model: Model, ask: Generation) -> int | None:
         return None
 
+    async def pairs(self, model: Model, ask: Reranking) -> list[int] | None:
+        return None
+
     async def context(self, model: Model) -> int:
         raise NotImplementedError
 

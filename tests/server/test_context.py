@@ -54,7 +54,10 @@ def quick_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def house(
-    tmp_path_factory: pytest.TempPathFactory, quick_chat: Path, tiny_embedding: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    quick_chat: Path,
+    tiny_embedding: Path,
+    tiny_rerank: Path,
 ) -> AsyncIterator[Served]:
     config = f"""
 language = "en"
@@ -63,6 +66,10 @@ file = "{quick_chat}"
 context = {CONTEXT}
 [models.vectors]
 file = "{tiny_embedding}"
+[models.ranks]
+file = "{tiny_rerank}"
+mode = "rerank"
+parallel = 2
 [models.odd]
 file = "{tiny_embedding}"
 context = 300
@@ -103,6 +110,7 @@ TOO_LONG: list[tuple[str, Json]] = [
     ("/v1/completions", {"prompt": LONG, "suffix": "끝"}),
     ("/api/generate", {"prompt": "처음", "suffix": LONG}),
 ]
+FIELDS = ("messages", "input", "prompt")
 
 
 @pytest.mark.parametrize(("path", "body"), TOO_LONG)
@@ -115,6 +123,7 @@ async def test_too_long_is_told_with_numbers_and_nothing_is_loaded(
 
     told = inside(got.json)
     assert got.status == 400
+    assert told.get("param", "-") in ("-", next(name for name in FIELDS if name in body))
     assert told["prompt_tokens"] > 3 * CONTEXT and told["context"] == CONTEXT
     said = told["message"] if "message" in told else told["error"]
     assert f"{told['prompt_tokens']:,} tokens" in said and "maximum context length" in said
@@ -139,6 +148,46 @@ async def test_a_text_too_long_to_embed_is_told_before_anything_is_loaded(
     assert got.status == 400
     assert told["prompt_tokens"] > told["context"] > 0
     assert loads(house) == before
+
+
+RANKED: Json = {"model": "ranks", "query": "호랑이는?", "documents": ["짧은 글", LONG, "끝"]}
+
+
+async def test_a_document_too_long_to_rank_is_told_by_its_number_before_anything_is_loaded(
+    house: Served,
+) -> None:
+    before = loads(house)
+
+    got = await call(house, "/v1/rerank", RANKED)
+
+    told = inside(got.json)
+    assert (got.status, told["code"]) == (400, "context_length_exceeded")
+    assert (told["document"], told["param"], told["context"]) == (1, "documents", 512)
+    assert told["prompt_tokens"] > 512
+    assert f"documents[1]: prompt is too long: {told['prompt_tokens']:,}" in told["message"]
+    assert loads(house) == before
+
+
+async def test_a_query_too_long_to_rank_by_is_told_even_where_documents_may_be_cut(
+    house: Served,
+) -> None:
+    asked = {"model": "ranks", "query": LONG, "documents": ["글"]}
+
+    got = await call(house, "/v1/rerank", asked, "middle")
+
+    assert got.status == 400 and inside(got.json)["prompt_tokens"] > 512
+
+
+@pytest.mark.parametrize("policy", ["oldest", "middle"])
+async def test_a_document_may_be_cut_to_be_ranked_and_is_marked(house: Served, policy: str) -> None:
+    got = await call(house, "/v1/rerank", RANKED | {"return_documents": True}, policy)
+
+    assert got.status == 200, got.body
+    (cut,) = got.json["dropped"]
+    assert (cut["document"], cut["policy"]) == (1, policy) and cut["characters"] > 1000
+    mark = f"{policy}; documents=1; tokens={cut['cut_tokens']}"
+    assert got.headers["x-dunoe-truncated"] == mark
+    assert {one["index"]: one["document"]["text"] for one in got.json["results"]}[1] == LONG
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from dunoe.portfolio.model import Model
 from dunoe.weights.chat.template import Template, TemplateFailed
 from dunoe.weights.header import Header, read_header
 from dunoe.weights.memory.footprint import padded
-from dunoe.weights.tokenizing.tokenizer import Tokenizer
+from dunoe.weights.tokenizing.tokenizer import Tokenizer, Tokenizers
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Readers:
     """The readers of the models that were asked for last. cache_folder: where vocabularies are kept on disk."""
 
     def __init__(self, cache_folder: Path | None) -> None:
-        self._cache = cache_folder
+        self._tokenizers = Tokenizers(cache_folder)
         self._kept: OrderedDict[_Key, Reader | None] = OrderedDict()
         self._building = asyncio.Lock()
 
@@ -147,7 +147,7 @@ class Readers:
 
     def _read(self, model: Model, key: _Key) -> Reader | None:
         try:
-            header, tokenizer = read_header(key.file), Tokenizer.of(key.file, self._cache)
+            header, tokenizer = read_header(key.file), self._tokenizers.of(key.file)
             template = _template(header, tokenizer, key.template)
             return Reader(tokenizer, template, Pairs.of(header, tokenizer), _context(model, header))
         except Problem as problem:

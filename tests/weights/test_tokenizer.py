@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import zlib
 from functools import cache
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from dunoe.errors import BadRequest
-from dunoe.weights.tokenizing.cache import KEPT, VERSION
+from dunoe.weights.header import read_header
+from dunoe.weights.tokenizing.cache import KEPT, LINES, VERSION
 from dunoe.weights.tokenizing.merging import Bpe, Spm
 from dunoe.weights.tokenizing.seams import Seams
-from dunoe.weights.tokenizing.tokenizer import Tokenizer
+from dunoe.weights.tokenizing.tokenizer import Tokenizer, Tokenizers
 from dunoe.weights.tokenizing.unigram import Unigram
+from dunoe.weights.tokenizing.vocabulary import vocabulary_of
 from tests.tiny import VOCAB
 
 NAMES = sorted(path.stem.removeprefix("ggml-vocab-") for path in VOCAB.glob("*.gguf"))
@@ -80,13 +83,13 @@ def test_the_second_time_it_comes_from_the_folder_with_the_same_ids(tmp_path: Pa
         for case in korean():
             text = case["text"] + "<|im_end|></s>[MASK]"
             assert first.encode(text) == second.encode(text) == tokenizer(name).encode(text)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.glob("*.tokens"))) == 4
 
 
 def test_a_damaged_folder_only_means_reading_the_file_again(tmp_path: Path) -> None:
     path = VOCAB / "ggml-vocab-gpt-2.gguf"
     Tokenizer.of(path, tmp_path)
-    (kept,) = tmp_path.iterdir()
+    (kept,) = tmp_path.glob("*.tokens")
     whole = kept.read_bytes()
     for damaged in (b"", whole[:-1], whole[:1000], whole[:5000] + b"\0" + whole[5001:]):
         kept.write_bytes(damaged)
@@ -95,23 +98,53 @@ def test_a_damaged_folder_only_means_reading_the_file_again(tmp_path: Path) -> N
 
 
 def test_the_folder_keeps_the_newest_files_and_trusts_no_other(tmp_path: Path) -> None:
-    for number in range(KEPT + 4):
-        stranger = tmp_path / f"{number:032x}.tokens"
-        stranger.write_bytes(b"not ours")
-        os.utime(stranger, (number, number))
+    for ending, most in (("tokens", KEPT), ("line", LINES)):
+        for number in range(most + 4):
+            stranger = tmp_path / f"{number:032x}.{ending}"
+            stranger.write_bytes(b"not ours")
+            os.utime(stranger, (number, number))
     (tmp_path / "half.new").write_bytes(b"")
     os.utime(tmp_path / "half.new", (0, 0))
     (tmp_path / "note.txt").write_text("stays")
     Tokenizer.of(VOCAB / "ggml-vocab-gpt-2.gguf", tmp_path)
     kept = sorted(path.name for path in tmp_path.iterdir())
-    assert len(kept) == KEPT + 1 and "note.txt" in kept
-    assert f"{KEPT + 3:032x}.tokens" in kept and f"{4:032x}.tokens" not in kept
+    assert len(kept) == KEPT + LINES + 1 and "note.txt" in kept
+    for ending, most in (("tokens", KEPT), ("line", LINES)):
+        assert f"{most + 3:032x}.{ending}" in kept and f"{4:032x}.{ending}" not in kept
+
+
+def test_a_copy_and_a_renamed_file_share_what_is_kept_of_them(tmp_path: Path) -> None:
+    name, folder = "ggml-vocab-gpt-2.gguf", tmp_path / "cache"
+    one, copy = tmp_path / name, tmp_path / "copy.gguf"
+    for file in (one, copy):
+        shutil.copyfile(VOCAB / name, file)
+    tokenizers = Tokenizers(folder)
+    known = tokenizers.of(one)
+    assert tokenizers.of(copy) is known
+    assert tokenizers.of(one.rename(tmp_path / "renamed.gguf")) is known
+    (kept,) = folder.glob("*.tokens")
+    assert kept.stem == vocabulary_of(read_header(copy, arrays=True)).digest
+    assert len(list(folder.glob("*.line"))) == 3
+
+
+def test_a_line_that_names_another_vocabulary_is_written_again(tmp_path: Path) -> None:
+    path, other = (VOCAB / f"ggml-vocab-{name}.gguf" for name in ("gpt-2", "llama-spm"))
+    Tokenizer.of(path, tmp_path)
+    (line,), (kept,) = tmp_path.glob("*.line"), tmp_path.glob("*.tokens")
+    said = line.read_bytes()
+    Tokenizer.of(other, tmp_path / "others")
+    (others,) = (tmp_path / "others").glob("*.tokens")
+    shutil.copyfile(others, tmp_path / ("0" * 64 + ".tokens"))
+    for wrong in (b"", b"\xff", b"../" + said, b"0" * 64, b"1" * 64):
+        line.write_bytes(wrong)
+        assert Tokenizer.of(path, tmp_path).encode("안녕") == tokenizer("gpt-2").encode("안녕")
+        assert line.read_bytes() == said and kept.exists()
 
 
 def test_a_kept_file_with_a_right_sum_and_wrong_words_is_made_again(tmp_path: Path) -> None:
     path = VOCAB / "ggml-vocab-gpt-2.gguf"
     Tokenizer.of(path, tmp_path)
-    (place,) = tmp_path.iterdir()
+    (place,) = tmp_path.glob("*.tokens")
     whole = place.read_bytes()
     start = len(VERSION) + 8
     for wrong in (b"[]", b"{}", whole[start + 8 :].replace(b'"keys":', b'"kegs":', 1), b"1" * 99):

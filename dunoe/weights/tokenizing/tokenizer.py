@@ -10,15 +10,16 @@ from itertools import chain
 from pathlib import Path
 from re import fullmatch
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from dunoe.errors import BadRequest, Text
 from dunoe.weights.header import Header
-from dunoe.weights.tokenizing.cache import Parts, kept, parts_of
+from dunoe.weights.tokenizing.cache import Parts, kept, parts_of, remembered
 from dunoe.weights.tokenizing.merging import Bpe, Spm
 from dunoe.weights.tokenizing.seams import LETTERS
 from dunoe.weights.tokenizing.special import BYTE, CONTROL, UNKNOWN, USER_DEFINED, Finder
 from dunoe.weights.tokenizing.unigram import Unigram
-from dunoe.weights.tokenizing.vocabulary import Vocabulary
+from dunoe.weights.tokenizing.vocabulary import vocabulary_of
 from dunoe.weights.tokenizing.wordpiece import WordPiece
 from dunoe.weights.tokenizing.words import SPACE
 
@@ -38,8 +39,9 @@ class Kind(Protocol):
 class Tokenizer:
     """Texts to ids and back, as llama.cpp does it for the same file. Threads may share one."""
 
-    def __init__(self, vocabulary: Vocabulary, kind: Kind) -> None:
-        self.vocabulary, self.kind = vocabulary, kind
+    def __init__(self, parts: Parts) -> None:
+        self.vocabulary = vocabulary = parts.vocabulary
+        self.kind = _kind(parts)
         users = [special for special in vocabulary.specials if not special.is_control]
         self._finders = Finder(users), Finder(vocabulary.specials)
         self._known: dict[str, tuple[int, ...]] = {}
@@ -52,8 +54,9 @@ class Tokenizer:
         cache_folder: where what was read is kept for the next time; None: nowhere.
         Raise `BadVocabulary` or `NotSupported`.
         """
-        parts = kept(source, cache_folder) if isinstance(source, Path) else parts_of(source)
-        return cls(parts.vocabulary, _kind(parts))
+        if isinstance(source, Path):
+            return cls(kept(source, cache_folder))
+        return cls(parts_of(vocabulary_of(source)))
 
     def encode(
         self, text: str, *, add_special: bool = False, parse_special: bool = False
@@ -143,6 +146,25 @@ class Tokenizer:
             else:
                 out.append(text.replace(SPACE, " ").encode())
         return out
+
+
+class Tokenizers:
+    """The tokenizers in use, one for each vocabulary: files that say the same share it.
+
+    cache_folder: as `Tokenizer.of` takes it.
+    """
+
+    def __init__(self, cache_folder: Path | None) -> None:
+        self._folder = cache_folder
+        self._used: WeakValueDictionary[str, Tokenizer] = WeakValueDictionary()
+
+    def of(self, path: Path) -> Tokenizer:
+        """The tokenizer of a GGUF file; raise as `Tokenizer.of` does."""
+        found = self._used.get(remembered(path, self._folder) or "")
+        if found is None:
+            parts = kept(path, self._folder)
+            found = self._used.setdefault(parts.digest, Tokenizer(parts))
+        return found
 
 
 def _kind(parts: Parts) -> Kind:

@@ -5,9 +5,13 @@ A vocabulary that llama.cpp refuses to load is refused here, too; nothing in it 
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from hashlib import sha256
 from math import isfinite
 from typing import cast
+
+import orjson
 
 from dunoe.errors import BadRequest, NotSupported, Text
 from dunoe.weights.header import Header, Value
@@ -55,6 +59,17 @@ class Vocabulary:
     flags: dict[str, bool]
     by_text: dict[str, int] = field(repr=False)
 
+    @cached_property
+    def digest(self) -> str:
+        """Of all that it says: what is made of two that have the same is the same."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        del said["by_text"]
+        tables = [bytes(said.pop(name)) for name in ("types", "scores", "charsmap")]
+        digest = sha256(orjson.dumps([said, *map(len, tables)]))
+        for table in tables:
+            digest.update(table)
+        return digest.hexdigest()
+
 
 def vocabulary_of(header: Header) -> Vocabulary:
     """The vocabulary of a header that was read with its arrays; raise `BadVocabulary` or `NotSupported`."""
@@ -77,7 +92,7 @@ class _Reading:
     def vocabulary(self) -> Vocabulary:
         family, pre = FAMILIES[self.model], self.pre()
         tokens = self.tokens()
-        by_text = dict(zip(tokens, range(len(tokens)), strict=True))
+        by_text = numbered(tokens)
         if len(by_text) != len(tokens):
             raise broken("같은 토큰이 두 번 있습니다", "a token stands there twice")
         types = self.types(len(tokens))
@@ -225,3 +240,15 @@ def lengths_of(tokens: Sequence[str]) -> list[int]:
     if lengths[-1] > LONGEST:
         raise broken("토큰이 너무 깁니다", "a token is too long")
     return lengths
+
+
+def numbered(tokens: Sequence[str]) -> dict[str, int]:
+    """The id of each token.
+
+    A table that once had a key that is no text keeps the keys' hashes beside them: it is made in less time (8 of 55 ms
+    for 262,144 tokens), and what is not there is found missing in half the time.
+    """
+    by_text: dict[str | None, int] = {None: 0}
+    by_text.update(zip(tokens, range(len(tokens)), strict=True))
+    del by_text[None]
+    return cast("dict[str, int]", by_text)  # None is gone

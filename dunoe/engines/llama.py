@@ -20,8 +20,9 @@ from dunoe.engines.request import (
     Json,
     Reranked,
     Reranking,
+    has_media,
 )
-from dunoe.errors import EngineFailed, Text, Unavailable
+from dunoe.errors import EngineFailed, NotSupported, Text, Unavailable
 from dunoe.portfolio.memory import context_of, one_batch, remember
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, EngineSettings, TimeoutSettings
@@ -102,6 +103,7 @@ class LlamaEngine:
 
     async def count(self, model: Model, ask: Counting) -> Counted:
         """Tokens, without loading the model; by its process where we do not read its vocabulary."""
+        _check_senses(model, ask.messages)
         if (tokens := await self._readers.count(model, ask)) is not None:
             return Counted(len(tokens), tokens)
         async with self._asking(model) as server:
@@ -109,6 +111,7 @@ class LlamaEngine:
 
     async def measure(self, model: Model, ask: Generation) -> int | None:
         """Tokens of the prompt, without loading the model."""
+        _check_senses(model, ask.messages)
         return await self._readers.measure(model, ask)
 
     async def pairs(self, model: Model, ask: Reranking) -> list[int] | None:
@@ -179,6 +182,23 @@ class LlamaEngine:
             except TimeoutError:
                 raise exc from None  # it lives: the failure is what it was
             raise child.died() from exc
+
+
+def _check_senses(model: Model, messages: list[Json]) -> None:
+    """Raise NotSupported for a picture or a sound where no projector would take it."""
+    if model.settings.projector is None and any(map(has_media, messages)):
+        raise NotSupported(
+            Text(
+                f"모델 '{model.name}'은(는) 글만 읽습니다. 그림이나 소리는 받지 못합니다",
+                f"model '{model.name}' reads text only; it takes no pictures and no sound",
+            ),
+            Text(
+                "그림을 읽는 모델을 쓰거나, 그 모델의 mmproj 파일을 설정의 projector에 적으세요.",
+                "use a model that sees, or name its mmproj file as projector in the settings.",
+            ),
+            code="no_projector",
+            param="messages",
+        )
 
 
 def options(model: Model) -> Json:

@@ -43,6 +43,15 @@ class Generation:
     turn: Json | None = None
 
 
+def has_media(message: Json) -> bool:
+    """Whether a picture or a sound is part of it."""
+    content = message.get("content")
+    return isinstance(content, list) and any(part.get("type") in _MEDIA for part in content)
+
+
+_MEDIA = ("image_url", "input_audio", "input_video")
+
+
 @dataclass(frozen=True, slots=True)
 class Embedding:
     """Texts (or token ids) to turn into vectors.

@@ -1,13 +1,16 @@
 """Whether a request fits its model's context: told before it queues, with the numbers. See docs/design/context.md."""
 
+import logging
 from dataclasses import replace
 
 from dunoe.engines.engine import Engine
-from dunoe.engines.request import Embedding, Generation, Json, Reranking
+from dunoe.engines.request import Embedding, Generation, Json, Reranking, has_media
 from dunoe.errors import NotSupported, Text, TooLong
 from dunoe.portfolio.model import Model
 from dunoe.server.endpoint import Asked
 from dunoe.server.truncation import Cut, Policy, cut, read_policy
+
+log = logging.getLogger("dunoe.server")
 
 
 async def fitted(
@@ -26,6 +29,9 @@ async def fitted(
     cuts = [await fitting.one(ask) for ask in asks]
     if fitting.is_whole:
         asked.call.counted_tokens = fitting.tokens
+    elif any(has_media(message) for ask in asks for message in ask.messages):
+        asked.wire.marks.append((b"x-dunoe-uncounted", b"media"))
+        log.info("request %s: its pictures were left for the engine to count", asked.call.id)
     told = [one.told for one in cuts if one.told]
     if told:
         asked.wire.marks.append((b"x-dunoe-truncated", _mark(told).encode()))

@@ -150,6 +150,36 @@ async def test_a_text_too_long_to_embed_is_told_before_anything_is_loaded(
     assert loads(house) == before
 
 
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+ADDRESS = f"data:image/png;base64,{PNG}"
+URL = {"type": "image_url", "image_url": {"url": ADDRESS}}
+INPUT = {"type": "input_image", "image_url": ADDRESS}
+SEEN = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+SHOWN: list[tuple[str, Json]] = [
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": [URL]}]}),
+    ("/v1/responses", {"input": [{"role": "user", "content": [INPUT]}]}),
+    ("/v1/messages", {"messages": [{"role": "user", "content": [SEEN]}], "max_tokens": 3}),
+    ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": [SEEN]}]}),
+    ("/v1/tokenize", {"messages": [{"role": "user", "content": [URL]}]}),
+    ("/api/chat", {"messages": [{"role": "user", "content": "뭐야?", "images": [PNG]}]}),
+    ("/api/generate", {"prompt": "뭐야?", "images": [PNG], "stream": False}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "body"), SHOWN)
+async def test_a_picture_for_a_model_that_cannot_see_is_refused_before_anything_is_loaded(
+    house: Served, path: str, body: Json
+) -> None:
+    before = loads(house)
+
+    got = await call(house, path, body)
+
+    told = inside(got.json)
+    assert got.status == 400, got.body
+    assert "reads text only" in str(told.get("message", told))
+    assert loads(house) == before
+
+
 RANKED: Json = {"model": "ranks", "query": "호랑이는?", "documents": ["짧은 글", LONG, "끝"]}
 
 

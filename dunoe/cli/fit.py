@@ -27,7 +27,7 @@ from dunoe.engines.ollama import OllamaEngine
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.catalogue import Catalogue, mode_of
 from dunoe.portfolio.entries import known
-from dunoe.portfolio.memory import CONTEXT, OUR_CARD, budgets, has_card, load_for, load_of
+from dunoe.portfolio.memory import CONTEXT, Memory, has_card, load_for, load_of, of_card, our_card
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.plan import (
     Candidate,
@@ -109,9 +109,9 @@ def fit(  # noqa: PLR0913 - one parameter an option: this is how typer reads a c
     if not found:
         raise _nothing_asked()
     found = [_as_asked(one, context, parallel, kv) for one in found]
-    card = size_of_card(settings, vram)
-    if vram is None and wanted is not None:
-        card = card or wanted.vram or 0  # to ask on a laptop what a card would hold
+    card = card_of(settings, vram)
+    if vram is None and wanted is not None and not card.size:
+        card = of_card(wanted.vram or 0)  # to ask on a laptop what a card would hold
     planned = plan(found, card)
     if as_json:
         print_json(
@@ -257,18 +257,17 @@ def _as_asked(
     return replace(one, load=load, measured=None)
 
 
-def size_of_card(settings: Settings, asked: str | None) -> int:
-    """Bytes: what was asked for, else the settings' or this machine's card; 0 where there is none."""
+def card_of(settings: Settings, asked: str | None) -> Memory:
+    """The card that was asked for, else the settings' or this machine's; of size 0 where there is none."""
     if asked is not None:
         try:
-            return TypeAdapter(Size).validate_python(asked)
+            return of_card(TypeAdapter(Size).validate_python(asked))
         except ValidationError as exc:
             raise BadRequest(
                 Text(f"크기가 아닙니다: '{asked[:40]}'", f"not a size: '{asked[:40]}'"),
                 Text("--vram 16GiB처럼 쓰세요.", "write it as in --vram 16GiB."),
             ) from exc
-    here = machine.look()
-    return budgets(settings, here)[OUR_CARD] if has_card(settings, here) else 0
+    return our_card(settings, machine.look())
 
 
 async def _candidates(settings: Settings, names: Sequence[str]) -> list[Candidate]:

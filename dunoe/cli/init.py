@@ -10,7 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from dunoe import machine
-from dunoe.cli.fit import ProfileName, Vram, show, size_of_card
+from dunoe.cli.fit import ProfileName, Vram, card_of, show
 from dunoe.cli.pull import bring
 from dunoe.cli.terminal import AsJson, Yes, confirm, console, print_json, said, say, settings_from
 from dunoe.errors import BadRequest, Misconfigured, Problem, Text
@@ -46,8 +46,8 @@ def init(
         raise _exists(config)
     settings = settings_from(None)
     here = machine.look()
-    card = size_of_card(settings, vram)
-    proposal = propose(here, profile(name) if name is not None else fitting(card), card)
+    card = card_of(settings, vram)
+    proposal = propose(here, profile(name) if name is not None else fitting(card.size), card)
     if not as_json:
         _introduce(settings, proposal)
     files = _files(settings)

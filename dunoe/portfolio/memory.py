@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from dunoe.machine import Machine
 from dunoe.settings import Mode, ModelSettings, Settings
@@ -14,17 +15,39 @@ from dunoe.weights.memory.measured import Measured
 from dunoe.weights.naming import parts_of
 
 OUR_CARD = "card"
+# Bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them.
+RESERVE = 2**30
 CONTEXT = {"chat": 8192, "embedding": 2048, "rerank": 2048}  # tokens, where the settings are silent
 BATCH, BATCH_ON_CARD = 64, 512  # tokens of a prompt that the engine reads at once
 _RAM_SHARE = 0.75  # of RAM that models may take where there is no card; the rest is the system's
 
 
+class Memory(NamedTuple):
+    """Bytes of the cards, and how many of them are not for models."""
+
+    size: int
+    reserve: int
+
+
+def of_card(size: int) -> Memory:
+    """One card of that size; 0: there is none."""
+    return Memory(size, min(size, RESERVE))
+
+
+def our_card(settings: Settings, here: Machine) -> Memory:
+    """What models are loaded onto. What the settings tell is for models alone; of what we see, each card keeps some."""
+    if settings.card.vram is not None:
+        return Memory(settings.card.vram, 0)
+    seen = [of_card(card.vram_bytes) for card in here.cards]
+    return Memory(sum(one.size for one in seen), sum(one.reserve for one in seen))
+
+
 def budgets(settings: Settings, here: Machine) -> dict[str, int]:
     """Bytes that loaded models may take: of our card (or RAM where there is none), and of each Ollama's."""
-    ours = settings.card.vram
-    if ours is None:
-        cards = sum(card.vram_bytes for card in here.cards)
-        ours = cards or int(here.ram_bytes * _RAM_SHARE)
+    card = our_card(settings, here)
+    ours = card.size - card.reserve
+    if not has_card(settings, here):
+        ours = int(here.ram_bytes * _RAM_SHARE)
     elsewhere = {
         name: engine.vram if engine.vram is not None else sys.maxsize
         for name, engine in settings.engines.items()

@@ -10,13 +10,11 @@ from itertools import combinations
 from typing import Any, Literal
 
 from dunoe.portfolio.entries import Seating
-from dunoe.portfolio.memory import load_for, one_batch
+from dunoe.portfolio.memory import Memory, load_for, one_batch
 from dunoe.portfolio.profiles import Profile
 from dunoe.weights.header import Header
 from dunoe.weights.memory.footprint import PAD, Footprint, Load, Share, footprint
 
-# Bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them.
-RESERVE = 2**30
 STEPS = [2**power * part for power in range(7, 19) for part in (2, 3)]  # 256, 384, 512, 768, 1k …
 MANY = 10  # seats; all divisions of more are too many to try
 SHORTEST = 1024  # tokens; with less a chat is no use
@@ -112,9 +110,9 @@ class Plan:
         return self.room - self.stays - self.turns
 
 
-def plan(candidates: Sequence[Candidate], vram: int) -> Plan:
-    """Divide a card of `vram` bytes; 0: there is none, and everything is in RAM."""
-    room = max(0, vram - RESERVE)
+def plan(candidates: Sequence[Candidate], card: Memory) -> Plan:
+    """Divide a card; of size 0: there is none, and everything is in RAM."""
+    room = card.size - card.reserve
     seats = [_alone(one, room) for one in candidates]
     on_card = [at for at, seat in enumerate(seats) if seat.place == "turns"]
     staying = _staying([seats[at] for at in on_card], room)
@@ -123,7 +121,7 @@ def plan(candidates: Sequence[Candidate], vram: int) -> Plan:
             seats[at] = replace(seats[at], place="stays")
     pairs = combinations([seats[at] for at in on_card], 2)
     return Plan(
-        vram, room, tuple(seats), tuple(_together(one, other, room) for one, other in pairs)
+        card.size, room, tuple(seats), tuple(_together(one, other, room) for one, other in pairs)
     )
 
 

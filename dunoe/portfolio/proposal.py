@@ -8,6 +8,7 @@ import orjson
 
 from dunoe.machine import Machine
 from dunoe.portfolio.entries import Entry
+from dunoe.portfolio.memory import Memory
 from dunoe.portfolio.plan import Placed, Plan, candidates, plan
 from dunoe.portfolio.profiles import Profile, profiles
 
@@ -47,9 +48,9 @@ class Proposal:
     models: tuple[Wanted, ...]
 
 
-def propose(machine: Machine, profile: Profile, vram: int) -> Proposal:
-    """The profile, laid out on a card of that many bytes."""
-    planned = plan(candidates(profile), vram)
+def propose(machine: Machine, profile: Profile, card: Memory) -> Proposal:
+    """The profile, laid out on that card."""
+    planned = plan(candidates(profile), card)
     seats = zip(profile.seats, planned.seats, strict=True)
     models = [
         Wanted(seat.entry, placed, seat.roles)
@@ -72,7 +73,9 @@ def settings_text(proposal: Proposal, files: Mapping[str, Path]) -> str:
         "# 모든 설정의 설명 · every setting is explained in: dunoe.example.toml",
     ]
     if proposal.plan.vram and not machine.cards:  # told, and not to be seen
-        lines += ["", "[card]", f"vram = {_quoted(f'{proposal.plan.vram / 2**30:g}GiB')}"]
+        size, room = (f"{size / 2**30:g}GiB" for size in (proposal.plan.vram, proposal.plan.room))
+        lines += ["", f"# {size} 가운데 모델의 몫 · of {size}, what models may take", "[card]"]
+        lines.append(f"vram = {_quoted(room)}")
     for model in models:
         lines += ["", *_table(model, files.get(model.name))]
     lines += _roles(models, files)

@@ -6,7 +6,7 @@ import anyio
 from pydantic import Field
 
 from dunoe.engines.request import Json
-from dunoe.portfolio.memory import OUR_CARD, has_card
+from dunoe.portfolio.memory import has_card, of_card, our_card
 from dunoe.portfolio.plan import candidates, plan, told
 from dunoe.portfolio.profiles import profile, profiles
 from dunoe.portfolio.proposal import fitting
@@ -30,13 +30,10 @@ async def fit(asked: Asked) -> None:
 
 def _laid_out(asked: Asked, body: FitQuery) -> Json:
     brain = asked.brain
-    is_on_card = has_card(brain.settings, brain.machine)
-    card = body.vram
-    if card is None:
-        card = brain.budgets[OUR_CARD] if is_on_card else 0
-    chosen = fitting(card) if body.profile is None else profile(body.profile)
-    if body.vram is None and not is_on_card:
-        card = chosen.vram or 0  # to see on a laptop what a card would hold
+    card = our_card(brain.settings, brain.machine) if body.vram is None else of_card(body.vram)
+    chosen = fitting(card.size) if body.profile is None else profile(body.profile)
+    if body.vram is None and not has_card(brain.settings, brain.machine):
+        card = of_card(chosen.vram or 0)  # to see on a laptop what a card would hold
     return {
         "profiles": [
             {"name": one.name, "title": one.title._asdict(), "vram": one.vram or 0}
@@ -45,7 +42,6 @@ def _laid_out(asked: Asked, body: FitQuery) -> Json:
         "profile": chosen.name,
         "about": chosen.about._asdict(),
         "corrections": [one._asdict() for one in chosen.corrections],
-        "is_here": is_on_card and body.vram is None,
         **told(plan(candidates(chosen), card)),
     }
 

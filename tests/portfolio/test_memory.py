@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from dunoe.machine import Card, Machine
-from dunoe.portfolio.memory import OUR_CARD, budgets, footprint, has_card, remember
+from dunoe.portfolio.memory import (
+    OUR_CARD,
+    RESERVE,
+    budgets,
+    footprint,
+    has_card,
+    our_card,
+    remember,
+)
+from dunoe.portfolio.plan import plan
 from dunoe.settings import Adapter, CardSettings, EngineSettings, ModelSettings, Settings
 from dunoe.weights.memory.footprint import CARD_OVERHEAD, Share
 from dunoe.weights.memory.measured import Measured
@@ -20,8 +29,14 @@ def test_without_a_card_a_quarter_of_ram_is_left_to_the_system() -> None:
 
 def test_cards_count_before_ram_and_a_declared_budget_before_both() -> None:
     carded = Machine(64 * GIB, 64 * GIB, (CARD, CARD))
-    assert budgets(Settings(), carded) == {OUR_CARD: 16 * GIB}
+    assert budgets(Settings(), carded) == {OUR_CARD: 16 * GIB - 2 * RESERVE}
     assert budgets(Settings(card=CardSettings(vram=GIB)), carded) == {OUR_CARD: GIB}
+
+
+def test_what_a_plan_divides_is_what_the_server_will_give() -> None:
+    carded = Machine(64 * GIB, 64 * GIB, (CARD,))
+    for told in (Settings(), Settings(card=CardSettings(vram=6 * GIB))):
+        assert plan([], our_card(told, carded)).room == budgets(told, carded)[OUR_CARD]
 
 
 def test_only_an_ollama_on_another_machine_has_a_budget_of_its_own() -> None:

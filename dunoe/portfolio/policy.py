@@ -17,7 +17,6 @@ class Policy(Table):
 
     takes_system: it may be given a system prompt; False: everything goes into the first question.
     thinking: tokens it may think with before an answer, on top of the answer's own.
-    opens_thinking: what its answer must begin with, where its template does not write that.
     max_tokens: longer answers than this one lead it astray.
     note: what a person should know of its template or its habits.
     """
@@ -29,7 +28,6 @@ class Policy(Table):
     top_k: int | None = Field(None, ge=0)
     min_p: float | None = Field(None, ge=0, le=1)
     thinking: int = Field(0, ge=0)
-    opens_thinking: str | None = None
     stop: tuple[str, ...] = ()
     max_tokens: int | None = Field(None, gt=0)
     repeat_last_n: int | None = None

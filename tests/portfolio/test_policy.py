@@ -10,7 +10,7 @@ def test_r1_is_asked_as_its_makers_say() -> None:
     policy = policy_for("brain", "deepseek-r1:14b")
     assert not policy.takes_system
     assert policy.sampling() == {"temperature": 0.6, "top_p": 0.95}
-    assert policy.opens_thinking == "<think>\n"
+    assert policy.note is not None and "begin with <think>" in policy.note.en
     assert policy.room(512) == 512 + policy.thinking
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dunoe.answering.figures import Figures, figures
+from dunoe.answering.figures import Figures
 from dunoe.answering.markers import (
     CLUSTER,
     MAYBE,
@@ -238,7 +238,7 @@ class Checker:
             source = self._sources[number]
             spots = (spot for part in source.parts for spot in (part.whole, *part.spots))
             headings = dict.fromkeys(one for spot in spots for one in spot.headings)
-            self._figures[number] = figures("\n".join([source.file, *headings, source.text]))
+            self._figures[number] = Figures("\n".join([source.file, *headings, source.text]))
         return self._figures[number]
 
     def _rarity(self, said: "Content") -> dict[int, float]:

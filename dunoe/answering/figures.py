@@ -1,157 +1,299 @@
-"""Numbers of a sentence that its source should have, however each writes them: 1,000, 1천, 0.1만, 열 명, 오후 3시."""
+"""Numbers of a sentence that its source should have, by worth and unit: 5천만 원 is 50,000,000원, 15시 is 오후 3시."""
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-_UNITS = {
-    "십": 10,
-    "백": 100,
-    "천": 1_000,
-    "만": 10_000,
-    "억": 10**8,
-    "조": 10**12,
-    "thousand": 1_000,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
+DIGITS = 28  # that are compared; longer ones are data
+
+Worth = Decimal | str  # what two ways of writing share; the str is a version or a telephone number
+
+_KINDS = {  # of what is counted, longer words before what they begin with
+    "개월": "개월|달|months?",
+    "분기": "분기",
+    "시간": "시간|hours?",
+    "가구": "가구|세대",
+    "나열": "가지|단계|번째|종류|항목|째",  # often counted by whoever wrote the sentence
+    "달러": "달러|dollars?|usd",
+    "세": "세|살|years? old|years? of age",
+    "년": "년도?|학년도|연도|years?",
+    "월": "월",
+    "주": "주일?|weeks?",
+    "일": "일|days?",
+    "시": "시(?!간)",
+    "분": "분|minutes?",
+    "초": "초|seconds?",
+    "원": "원|won|krw",
+    "비율": r"%p?|퍼센트|프로|per ?cent",
+    "명": "명|인|사람|people|persons?",
+    "회": "회|번|차례|times",
+    "배": "배",
+    "층": "층",
+    "점": "점",
+    "급": "등급|급",
+    "학년": "학년",
+    "개": "개소?|곳|군데|건|종|장|권|마리|잔|쪽|쌍",
+    **{unit: unit for unit in ("km", "cm", "mm", "m", "kg", "mg", "g", "GB", "MB", "KB")},
 }
-_FIGURE = re.compile(
-    r"(?P<digits>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)*)"
-    r"(?P<unit>\s?[십백천]?[만억조]|\s?[백천](?!분)|\s(?:thousand|million|billion|trillion)\b)?",
+_TAIL = (  # what may follow such a word; anything else makes it another one
+    "[은는이가을를의에도만과와로씩당간쯤나여별]|으로|까지|부터|마다|정도|미만|초과|동안|입니|짜리"
+)
+_UNIT = re.compile(
+    rf"\s?(?:{'|'.join(f'(?P<{kind}>{said})' for kind, said in _KINDS.items())})"
+    rf"(?:(?<=[A-Za-z%])(?![A-Za-z])|(?<=[가-힣])(?:(?![가-힣])|{_TAIL}))",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"`[^`\n]*`")
-_NAMES = re.compile(  # E0382, UTF-8, v1.2, 정부24
-    r"[A-Za-z_][A-Za-z0-9_]*(?:[.\-/][A-Za-z0-9_]+)*|(?<=[가-힣]{2})\d{1,3}(?=[\s()]|$|[가이은는을를의에])"
-)
-_COUNTED = re.compile(  # by whoever wrote the sentence: "3가지", "2단계"; and the numbers of a list
-    r"^[\s>*#-]*\d{1,2}[.)](?=\s)|\(\d{1,2}\)|[①-⑳]|(?:제\s?)?(?<!\d)(?:10|\d)\s?(?:가지|단계|번째|종류|항목|째)"
-)
-_HOURS = re.compile(r"(?<!\d)(\d{1,2})(?=\s?시(?!간)|:\d\d|\s?[ap]\.?m)", re.IGNORECASE)
-
-_ONES = {"한": 1, "하나": 1, "두": 2, "둘": 2, "세": 3, "셋": 3, "석": 3, "네": 4, "넷": 4, "넉": 4}
-_ONES |= {"다섯": 5, "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9}
-_TENS = {"열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50}
-_SINO = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9, "십": 10}
-_WHOLE = {"하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "열흘": 10, "보름": 15, "절반": 50}
-_ENGLISH = [
-    *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
-    "twelve",
-]
-_COUNTERS = (
-    "시 명 개 번 달 살 가지 배 곳 차례 사람 장 권 대 마리 잔 주 해 분 건 쪽 줄 단계 곱 종류 항목 "
-    "년 일 월 층 회 차 학년"
-)
-_NATIVE = re.compile(
-    rf"(?<![가-힣])(?P<ten>{'|'.join(_TENS)})?(?P<one>{'|'.join(sorted(_ONES, key=len, reverse=True))})?"
-    rf"(?=\s?(?:{'|'.join(_COUNTERS.split())}))"
-)
-_SINO_WORD = re.compile(
-    rf"(?<![가-힣])([{''.join(_SINO)}])(?=\s?(?:{'|'.join(_COUNTERS.split())}))"
-)
-_SAID = re.compile("|".join([*_WHOLE, *(rf"\b{one}\b" for one in _ENGLISH)]), re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The numbers of a source. values: what they are worth. digits: as they stand; bare: those without a unit."""
+def _numbered(words: str, step: int = 1) -> dict[str, Decimal]:
+    return {word: Decimal(n * step) for n, word in enumerate(words.split(), 1)}
 
-    values: frozenset[Decimal]
-    digits: frozenset[str]
-    bare: frozenset[str]
 
-    def has(self, sentence: str) -> bool:
-        """Whether every number of a sentence stands here."""
-        text = _NAMES.sub(" ", _plain(_COUNTED.sub(" ", _CODE.sub(" ", sentence))))
-        return all(self._holds(run) for run in _runs(text))
+_SINO = _numbered("일 이 삼 사 오 육 칠 팔 구")
+_TENS = _numbered("열 스물 서른 마흔 쉰 예순 일흔 여든 아흔", 10) | {"스무": Decimal(20)}
+_ONES = _numbered("하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉") | _numbered("한 두 세 네")
+_ONES |= {"석": Decimal(3), "넉": Decimal(4)}
+_ENGLISH = _numbered("one two three four five six seven eight nine ten eleven twelve")
+_DAYS = _numbered("하루 이틀 사흘 나흘 닷새 엿새 이레 여드레 아흐레 열흘")
+_POWERS = {
+    one: Decimal(10) ** n for one, n in zip("십백천만억조", (1, 2, 3, 4, 8, 12), strict=True)
+}
+_THOUSANDS = ("thousand", "million", "billion", "trillion")
+_POWERS |= {one: Decimal(1000) ** n for n, one in enumerate(_THOUSANDS, 1)}
 
-    def _holds(self, run: "list[_Figure]") -> bool:
-        """Of a number such as `1억 2천만`: its worth, or else each of its parts."""
-        if sum(one.value for one in run) in self.values:
-            return True
-        return all(
-            one.value in self.values or one.digits in (self.bare if one.has_unit else self.digits)
-            for one in run
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_POWER, _ONE = "[십백천만억조]", f"[{''.join(_SINO)}]"
+_SPACED = rf"\s(?={_POWER}+(?:\s?(?:원|명|달러|개)|(?![가-힣])))"  # 10 만 원, but not 2024 천안
+_MONTH, _DAY, _SIGN = r"(?:1[0-2]|0?[1-9])", r"(?:[12]\d|3[01]|0?[1-9])", r"(?:\s?[.-]\s?|/)"
+_FIGURE = re.compile(
+    "|".join(
+        (
+            r"(?P<phone>(?<![\d-])(?:\(?0\d{1,2}[-.) ]{1,2}\d{3,4}|1[568]\d\d)-\d{4}(?!\d))",
+            rf"(?<![\d.])(?P<date>(?:(?:19|20)\d\d{_SIGN}{_MONTH}(?:{_SIGN}{_DAY})?|'?\d\d{_SIGN}{_MONTH}{_SIGN}{_DAY})"
+            r"(?![\d%]|[.-]\d))",
+            r"(?<!\w)'(?P<short>\d\d)(?!\d)",
+            r"(?P<version>(?<![A-Za-z0-9_])v\.?\s?(?:\d+(?:\.\d+)+|\d{1,2}(?!\d))|(?<![\d.])\d+(?:\.\d+){2,})",
+            r"(?<![A-Za-z0-9_])(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:[.\-/][A-Za-z0-9_]+)*)",
+            r"(?P<list>^[ \t>*#-]*\d{1,2}[.)](?=\s)|\(\d{1,2}\)|(?<=[가-힣]{2})\d{1,3}(?=[\s()]|$|[가이은는을를의에]))",
+            rf"(?<![가-힣])(?:(?P<days>{'|'.join(_DAYS)})|(?P<half_of>절반))",
+            r"(?:(?P<half>오전|오후|새벽|아침|저녁)\s?)?(?:(?P<clock>[0-2]?\d:[0-5]\d)(?!\d)"
+            rf"|(?P<digits>{_DIGITS}(?:\s(?:{'|'.join(_THOUSANDS)})\b"
+            rf"|(?:{_SPACED})?{_POWER}+(?:\s?(?:{_DIGITS}|{_ONE})?{_POWER}+)*(?:\s?(?:\d,?)?\d{{3}}(?![\d,]))?)?)"
+            rf"|(?<![가-힣])(?P<native>(?:{'|'.join(_TENS)})?(?:{'|'.join(_ONES)})|{'|'.join(_TENS)}))",
+            rf"(?<![가-힣])(?!조)(?P<sino>(?:{_ONE}?{_POWER})+{_ONE}?|{_ONE})",
         )
+    ),
+    re.IGNORECASE | re.MULTILINE,
+)
+_NONE = Decimal(0)
+_RANGE = re.compile(rf"\s?[~∼〜-]\s?{_DIGITS}\s?({_POWER}+)")  # noqa: RUF001 - as it is written
+_TOKEN = re.compile(
+    rf"[\d,.]+|{'|'.join(_THOUSANDS)}|[{''.join(_SINO)}십백천만억조]", re.IGNORECASE
+)
+_AM = re.compile(r"\s?([ap])\.?m\b", re.IGNORECASE)
+_CODE = re.compile(r"`[^`\n]*`")
+_SCALE = re.compile(rf"단위\s?:?\s?({_POWER}+)\s?(원|달러|명|개)")  # of a table
 
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    digits: str
-    value: Decimal
-    has_unit: bool
+    """A number. worths: all that it may be worth. kind: of what it counts, "" where none is told.
+
+    is_asked: a source should have it; of names, lists and idioms it need not.
+    """
+
+    worths: frozenset[Worth]
+    kind: str = ""
+    is_asked: bool = True
 
 
-def figures(text: str) -> Figures:
-    """All that a text can be said to have as a number."""
-    text = _plain(text)
-    runs = list(_runs(text))
-    some = [one for run in runs for one in run]
-    values = {one.value for one in some} | {sum((o.value for o in run), Decimal()) for run in runs}
-    digits = {one.digits for one in some} | {_short(one) for one in re.findall(r"\d+", text)}
-    years = {_short(one[2:]) for one in digits if len(one) == 4 and one[:2] in ("19", "20")}
-    digits |= years | {str(one) for one in _said(text)}
-    bare = {one.digits for one in some if not one.has_unit}
-    return Figures(
-        frozenset(values | {Decimal(one) for one in digits}), frozenset(digits), frozenset(bare)
-    )
+class Figures:
+    """The numbers of a text. Those without a unit stand for any."""
+
+    def __init__(self, text: str) -> None:
+        text = _plain(text)
+        self._kinds: dict[Worth, set[str]] = {}
+        scales = [(_worth(power), _kind(unit, 0)) for power, unit in _SCALE.findall(text)]
+        for one in _read(text):
+            self._note(one.worths, one.kind)
+            for worth in one.worths:
+                if isinstance(worth, str) or one.kind not in ("", "년"):
+                    continue
+                if 1900 < worth < 2100:
+                    self._note([worth % 100], "년")
+                for scale, kind in scales:
+                    self._note([worth * scale], kind)
+
+    def has(self, sentence: str) -> bool:
+        """Whether every number of a sentence stands here."""
+        figures = _read(_plain(_CODE.sub(" ", sentence)))
+        return all(self._holds(one) for one in figures if one.is_asked)
+
+    def _holds(self, one: _Figure) -> bool:
+        kinds = {kind for worth in one.worths for kind in self._kinds.get(worth, ())}
+        return bool(kinds and (not one.kind or kinds & {"", one.kind}))
+
+    def _note(self, worths: Iterable[Worth], kind: str) -> None:
+        for worth in worths:
+            self._kinds.setdefault(worth, set()).add(kind)
 
 
-def _runs(text: str) -> Iterator[list[_Figure]]:
-    """Numbers; those that are one number in parts (`1억 2천만`) together."""
-    run, end = list[_Figure](), -2
+def _read(text: str) -> Iterator[_Figure]:
     for found in _FIGURE.finditer(text):
-        for one in _read(found):
-            gap = text[end : found.start()] if end >= 0 else "|"
-            if run and run[-1].has_unit and gap.strip() == "" and one.value < run[-1].value:
-                run.append(one)
-            else:
-                if run:
-                    yield run
-                run = [one]
-            end = found.end()
-    if run:
-        yield run
+        yield from _READERS[found.lastgroup or ""](found)
 
 
-def _read(found: re.Match[str]) -> list[_Figure]:
-    digits, unit = found["digits"].replace(",", ""), (found["unit"] or "").strip()
-    if digits.count(".") > 1:  # a date or a version
-        return [_Figure(_short(one), Decimal(one), False) for one in digits.split(".")]
-    value = Decimal(digits)
-    if unit:
-        for one in [unit.casefold()] if unit.isascii() else unit:
-            value *= _UNITS[one]
-    return [_Figure(_short(digits), value, bool(unit))]
+def _phone(found: re.Match[str]) -> Iterator[_Figure]:
+    yield _Figure(frozenset({re.sub(r"\D", "", found[0])}), "phone")
+    yield from _parts(found, "phone")
 
 
-def _short(digits: str) -> str:
-    """Without zeros that say nothing."""
-    digits = digits.lstrip("0") or "0"
-    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
-    return f"0{digits}" if digits.startswith(".") else digits or "0"
+def _parts(found: re.Match[str], kind: str = "") -> Iterator[_Figure]:
+    """What a number in a name or a list is made of; no sentence has to prove it."""
+    for digits in re.findall(r"\d+(?:\.\d+)?", found[0]):
+        yield _Figure(frozenset({Decimal(digits)}), kind, is_asked=False)
 
 
-def _said(text: str) -> Iterator[int]:
-    """Numbers that are written as words, and hours by the other clock."""
-    for found in _NATIVE.finditer(text):
-        if found[0]:
-            number = _TENS.get(found["ten"] or "", 0) + _ONES.get(found["one"] or "", 0)
-            yield number
-            if text[found.end() : found.end() + 2].lstrip()[:1] == "시":
-                yield (number + 12) % 24
-    for word in _SINO_WORD.findall(text):
-        yield _SINO[word]
-    for found in _SAID.finditer(text):
-        word = found[0].casefold()
-        yield _WHOLE[word] if word in _WHOLE else _ENGLISH.index(word) + 1
-    for hour in map(int, _HOURS.findall(text)):
-        if hour < 24:
-            yield (hour + 12) % 24
+def _date(found: re.Match[str]) -> Iterator[_Figure]:
+    for digits, kind in zip(re.findall(r"\d+", found[0]), ("년", "월", "일"), strict=False):
+        short = {Decimal(f"20{digits}")} if kind == "년" and len(digits) == 2 else set()
+        yield _Figure(frozenset({Decimal(digits)}) | short, kind)
+    if found[0][2] == ".":  # 16.8.1 may be a version
+        yield from (replace(one, is_asked=False) for one in _version(found))
+
+
+def _short(found: re.Match[str]) -> Iterator[_Figure]:
+    yield _Figure(frozenset({Decimal(found[0][1:]), Decimal(f"20{found[0][1:]}")}), "년")
+
+
+def _version(found: re.Match[str]) -> Iterator[_Figure]:
+    """A version, which is one of each shorter one, too: 1.99.0 is a 1.99."""
+    parts = re.findall(r"\d+", found[0])
+    for length in range(len(parts), 0, -1):
+        said = ".".join(parts[:length])
+        worth: Worth = said if length > 2 else Decimal(said)
+        yield _Figure(frozenset({worth}), "version", is_asked=length == len(parts))
+
+
+def _name(found: re.Match[str]) -> Iterator[_Figure]:
+    word = found[0].casefold()
+    if word in _ENGLISH:
+        yield from _said(_ENGLISH[word], found)
+    else:
+        yield from _parts(found, "name")
+
+
+def _days(found: re.Match[str]) -> Iterator[_Figure]:
+    yield _Figure(frozenset({_DAYS[found[0]]}), "일", is_asked=found[0] != "하루")
+
+
+def _half_of(_: re.Match[str]) -> Iterator[_Figure]:
+    yield _Figure(frozenset({Decimal(50)}), "비율", is_asked=False)
+
+
+def _sino(found: re.Match[str]) -> Iterator[_Figure]:
+    kind = _kind(found.string, found.end())
+    is_alone = found[0] in _SINO  # 이, 일, 사 are words of their own
+    if kind not in ("", "시") and (not is_alone or kind in ("개월", "년", "비율")):
+        yield from _said(_worth(found[0]), found)
+
+
+def _clock(found: re.Match[str]) -> Iterator[_Figure]:
+    hour, minute = map(Decimal, found["clock"].split(":"))
+    half = found["half"] or _half(found.string, found.end())
+    yield _Figure(_hours(hour, half, is_whole=found["clock"][0] == "0"), "시")
+    if minute:
+        yield _Figure(frozenset({minute}), "분")
+
+
+def _digits(found: re.Match[str]) -> Iterator[_Figure]:
+    worth, kind = _worth(found["digits"]), _kind(found.string, found.end())
+    half = found["half"] or _half(found.string, found.end())
+    if worth <= 24 and (half or kind == "시"):
+        yield _Figure(_hours(worth, half), "시")
+    elif kind == "나열":
+        yield _Figure(frozenset({worth}), is_asked=worth > 10)
+    else:
+        worths = {worth}
+        if found["digits"][-1] in "십백천" and re.search("[억조]", found["digits"]):
+            worths.add(_worth(f"{found['digits']}만"))  # 1억 2천
+        if scale := _RANGE.match(found.string, found.end()):  # 5~6백만
+            worths.add(worth * _worth(scale[1]))
+        yield _Figure(frozenset(worths), kind)
+
+
+def _native(found: re.Match[str]) -> Iterator[_Figure]:
+    if _kind(found.string, found.end()):
+        word = found["native"]
+        ten = next((one for one in _TENS if word.startswith(one)), "")
+        yield from _said(_TENS.get(ten, _NONE) + _ONES.get(word[len(ten) :], _NONE), found)
+
+
+def _said(worth: Decimal, found: re.Match[str]) -> Iterator[_Figure]:
+    """A number in words; "한 번" and "두 가지" are ways of speaking."""
+    kind = _kind(found.string, found.end())
+    is_apart = len(found[found.lastgroup or 0]) > 1 or found.string[found.end()].isspace()
+    if kind == "시":
+        yield _Figure(_hours(worth, found["half"]), kind, is_apart)
+    elif kind == "나열":
+        yield _Figure(frozenset({worth}), is_asked=False)
+    else:
+        kind = "명" if kind == "분" and found["native"] else kind
+        is_asked = bool(kind) and is_apart and (worth > 1 or kind == "세")
+        yield _Figure(frozenset({worth}), kind, is_asked)
+
+
+_READERS = {
+    "phone": _phone,
+    "date": _date,
+    "short": _short,
+    "version": _version,
+    "name": _name,
+    "list": _parts,
+    "days": _days,
+    "half_of": _half_of,
+    "sino": _sino,
+    "clock": _clock,
+    "digits": _digits,
+    "native": _native,
+}
+
+
+def _kind(text: str, at: int) -> str:
+    """What the word at a place counts."""
+    found = _UNIT.match(text, at)
+    return found.lastgroup or "" if found else ""
+
+
+def _half(text: str, at: int) -> str:
+    """Of `3 p.m.`."""
+    found = _AM.match(text, at)
+    return "" if found is None else "오전" if found[1] in "aA" else "오후"
+
+
+def _hours(hour: Decimal, half: str, *, is_whole: bool = False) -> frozenset[Worth]:
+    """By the clock of 24 hours; both where that is not told."""
+    if half:
+        return frozenset({hour % 12 + (12 if half in ("오후", "저녁") else 0)})
+    return frozenset({hour % 24} if is_whole or hour > 12 else {hour, (hour + 12) % 24})
+
+
+def _worth(said: str) -> Decimal:
+    """`5천만`, `1억 2천만`, `오천만`, `1.5 million`."""
+    whole = part = _NONE
+    one: Decimal | None = None
+    for token in _TOKEN.findall(said):
+        power = _POWERS.get(token.casefold())
+        if power is None:
+            one = _SINO[token] if token in _SINO else Decimal(token.replace(",", "")[:DIGITS])
+        elif power < 10_000:
+            part, one = part + (1 if one is None else one) * power, None
+        else:
+            whole, part, one = whole + ((part + (one or 0)) or 1) * power, _NONE, None
+    return whole + part + (one or 0)
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", re.sub("[①-⑳]", " ", text).replace("\u2019", "'"))

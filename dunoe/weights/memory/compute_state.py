@@ -66,6 +66,8 @@ def begin(reading: Reading, source: Result) -> Begun:
     delta, more = _delta(reading, whole, mixed)
     size = F32 * (reading.inner * tokens + reading.layer.state * texts)
     scanned = graph.step(size, graph.view(mixed), delta, *more)
+    others = graph.step(F32 * reading.layer.state * (texts - 1))  # states of texts not in the batch
+    graph.step(0, graph.view(others))
     graph.step(0, graph.view(scanned))
     return Begun(reading, whole, mixed, scanned)
 

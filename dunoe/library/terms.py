@@ -26,6 +26,7 @@ LONG_WORD = (
 )
 LONGEST_PIECE = 2048  # characters between two spaces that are read in one go
 LONGEST_READ = 64  # characters Kiwi gets at once: its time grows with their square
+LONGEST_PROSE = 256  # between two spaces; longer Korean has pairs alone: Kiwi takes 5 to 10 s/MB
 LONGEST_NAME = 100  # characters; beyond this it is data and not a name
 
 CONTENT = frozenset({"NNG", "NNP", "NNB", "NR", "NP", "VV", "VA", "XR", "MAG"})
@@ -37,6 +38,7 @@ HAN = r"\u3040-\u30ff\u31c0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # an
 LETTER = rf"[^\W_{HANGUL}{JAMO}{HAN}]"  # of any other script, and digits
 KOREAN = re.compile(rf"[{HANGUL}]")
 CHINESE = re.compile(rf"[{HAN}]+")
+UNSPACED = re.compile(rf"[{HAN}]+|[{HANGUL}]+")
 NAME = re.compile(
     rf"(?<!{LETTER})[A-Za-z](?:\+\+|\#(?!{LETTER}))"  # C++, F#
     rf"|{LETTER}+(?:(?:_*(?:::|->|[\-./\\@])_*|_+){LETTER}+)*"
@@ -137,10 +139,11 @@ def _word(text: str) -> _Word:
             _name(found, names, parts)
     words: list[int] = []
     pairs: list[int] = []
-    for run in CHINESE.findall(text):
-        pairs.extend(_pair(pair) for pair in _two_by_two(run))
+    is_prose = len(text) <= LONGEST_PROSE
+    for run in (CHINESE if is_prose else UNSPACED).findall(text):
+        pairs.extend(map(_pair, _two_by_two(run)))
     head = tail = ""
-    if KOREAN.search(text):
+    if is_prose and KOREAN.search(text):
         korean = UNREADABLE.sub(" ", FOREIGN.sub(_stand_in, text.translate(QUOTES)))
         for start in range(0, len(korean), LONGEST_READ):
             read = _korean(korean[start : start + LONGEST_READ])

@@ -51,6 +51,17 @@ def test_words_on_two_sides_of_a_comma_are_no_compound() -> None:
     assert set(read("산정 (특례").pairs) < set(read("산정 특례").pairs)
 
 
+def test_a_file_of_one_line_without_spaces_is_found_by_its_pairs_and_never_read_by_kiwi(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """15 MB of it took Kiwi longer than a file may take, and everybody waited."""
+    monkeypatch.setattr(terms, "_kiwi", lambda: pytest.fail("Kiwi was asked"))
+    found = read("산정특례등록을신청하고" * 100)
+    assert not found.words
+    monkeypatch.undo()
+    assert set(read("산정 특례 등록").pairs) <= set(found.pairs)
+
+
 def test_particles_are_in_no_pair() -> None:
     assert read("제도를 등록은").pairs == read("제도").pairs + read("등록").pairs
 
@@ -151,7 +162,7 @@ def test_a_line_of_a_million_characters_is_read(letter: str) -> None:
 
 
 def test_korean_without_any_space_is_read() -> None:
-    assert set(morphemes("자료를찾습니다" * 1000)) >= set(morphemes("자료를 찾습니다"))
+    assert set(morphemes("자료를찾습니다" * 30)) >= set(morphemes("자료를 찾습니다"))
 
 
 @given(st.text(st.characters(), max_size=60))

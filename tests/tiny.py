@@ -6,7 +6,7 @@ python tests/tiny.py DIR        # writes tiny.gguf, tiny-embedding.gguf and tiny
 import os
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,15 @@ FORMS = {
 
 Matrix = np.ndarray[Any, np.dtype[np.floating[Any]]]
 LOUD = 30  # times the usual size of an embedding
+
+EYE = {  # of a projector, in the words of its file
+    "image_size": 56,
+    "patch_size": 14,
+    "embedding_length": 32,
+    "feed_forward_length": 64,
+    "block_count": 1,
+    "attention.head_count": 2,
+}
 
 LETTERS = 256  # the first tokens: one a byte; then one a merge
 MARKS = slice(151643, 151665)  # <|endoftext|>, <|im_start|>, ...
@@ -157,6 +166,60 @@ def rerank_model(
     return _written(writer, path)
 
 
+def projector(
+    path: Path, kind: str, says: Mapping[str, int] | None = None, tiles: Sequence[int] = ()
+) -> Path:
+    """What makes pictures of 56 by 56, in patches of 14, readable to `chat_model`, of one of mtmd's kinds.
+
+    says: more of the metadata, by keys behind `clip.vision.`. tiles: widths and heights, for LLaVA 1.6.
+    """
+    writer = GGUFWriter(path, "clip")
+    writer.add_bool("clip.has_vision_encoder", True)
+    writer.add_string("clip.projector_type", kind)
+    writer.add_bool("clip.use_gelu", True)
+    for key, number in {**EYE, "projection_dim": Shape.width, **(says or {})}.items():
+        writer.add_uint32(f"clip.vision.{key}", number)
+    if tiles:
+        writer.add_array("clip.vision.image_grid_pinpoints", tiles)
+    writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-6)
+    for key in ("image_mean", "image_std"):
+        writer.add_array(f"clip.vision.{key}", [0.5] * 3)
+    weights, is_qwen = _Weights(writer, 5), kind.startswith("qwen")
+    width, inner = EYE["embedding_length"], Shape.width
+    _add_patches(weights, kind)
+    if kind == "gemma3":
+        weights.matrix("mm.input_projection", inner, width)
+        weights.norm("mm.soft_emb_norm", width)
+    else:
+        merged = 4 * width if is_qwen else width
+        weights.full("mm.0", merged, merged if is_qwen else inner)
+        weights.full("mm.2", merged if is_qwen else inner, inner)
+    for part, rows in (("q", 1), ("k", 1), ("v", 1), ("out", 1), ("qkv", 3)):
+        weights.full(f"v.blk.0.attn_{part}", width, rows * width)
+    weights.full("v.blk.0.ffn_up", width, EYE["feed_forward_length"])
+    if kind == "qwen2.5vl_merger":
+        weights.full("v.blk.0.ffn_gate", width, EYE["feed_forward_length"])
+    weights.full("v.blk.0.ffn_down", EYE["feed_forward_length"], width)
+    weights.layer_norm("v.blk.0.ln1", width)
+    weights.layer_norm("v.blk.0.ln2", width)
+    return _written(writer, path)
+
+
+def _add_patches(weights: "_Weights", kind: str) -> None:
+    """What turns pixels into a row of numbers a patch, and says where each was."""
+    width, side, places = EYE["embedding_length"], EYE["patch_size"], 16
+    for name in ("weight", "weight.1") if kind.startswith("qwen") else ("weight",):
+        patches = weights.drawn(side * side * 3, width, np.float32)
+        weights.writer.add_tensor(f"v.patch_embd.{name}", patches.reshape(width, 3, side, side))
+    if kind in ("gemma3", "qwen3vl_merger"):
+        weights.bias("v.patch_embd", width)
+    weights.matrix("v.position_embd", width, places + (kind == "mlp"), np.float32)
+    weights.layer_norm("v.post_ln", width)
+    if kind == "mlp":
+        weights.writer.add_tensor("v.class_embd", np.ones(width, np.float32))
+        weights.layer_norm("v.pre_ln", width)
+
+
 def _bert(path: Path, shape: Shape, pooling: PoolingType) -> GGUFWriter:
     writer = _vocabulary(path, "bert-bge", "bert")
     writer.add_bos_token_id(101)  # [CLS]
@@ -277,6 +340,10 @@ class _Weights:
     def bias(self, name: str, size: int) -> None:
         values = self.random.standard_normal(size, dtype=np.float32) * np.float32(0.02)
         self.writer.add_tensor(f"{name}.bias", values)
+
+    def full(self, name: str, columns: int, rows: int) -> None:
+        self.matrix(name, columns, rows)
+        self.bias(name, rows)
 
     def layer_norm(self, name: str, size: int) -> None:
         self.norm(name, size)

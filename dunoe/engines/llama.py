@@ -104,8 +104,8 @@ class LlamaEngine:
     async def count(self, model: Model, ask: Counting) -> Counted:
         """Tokens, without loading the model; by its process where we do not read its vocabulary."""
         _check_senses(model, ask.messages)
-        if (tokens := await self._readers.count(model, ask)) is not None:
-            return Counted(len(tokens), tokens)
+        if (counted := await self._readers.count(model, ask)) is not None:
+            return counted
         async with self._asking(model) as server:
             return await server.count(model, ask)
 

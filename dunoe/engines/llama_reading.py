@@ -9,11 +9,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import NamedTuple
 
 from dunoe.engines.llama_pairs import Pairs
+from dunoe.engines.llama_pictures import Eye
 from dunoe.engines.llama_server import written
-from dunoe.engines.request import Counting, Generation, Json, Reranking
+from dunoe.engines.request import Counted, Counting, Generation, Json, Reranking
 from dunoe.errors import Problem
 from dunoe.portfolio.memory import context_of
 from dunoe.portfolio.model import Model
@@ -25,6 +27,7 @@ from dunoe.weights.tokenizing.tokenizer import Tokenizer, Tokenizers
 log = logging.getLogger(__name__)
 
 KEPT = 4  # readers; a vocabulary of 150,000 tokens is some 100 MB
+_MARK = f"<__{token_hex(8)}__>"  # nobody writes it, so it stands for a picture
 MARKS = 3  # before the prefix, between, and where the gap's text is to come
 
 
@@ -35,24 +38,45 @@ class Reader:
     tokenizer: Tokenizer
     template: Template
     pairs: Pairs
+    eye: Eye | None
     context: int
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def length(self, ask: Generation, model: Model) -> int | None:
-        """Tokens of a request's prompt; None for one with pictures, or that its template refuses."""
+        """Tokens of a request's prompt; None where only llama.cpp can tell."""
         if ask.task == "infill":
             return self._around_gap(ask)
         if ask.task == "complete":
             return len(ask.prompt if isinstance(ask.prompt, list) else self._whole(ask.prompt))
         found = self.chat(written(model, ask))
-        return None if found is None else len(found)
+        return None if found is None else found.count
 
-    def chat(self, body: Json) -> list[int] | None:
+    def chat(self, body: Json) -> Counted | None:
         """The prompt of a chat, in the words of a llama-server; None where its template says no: llama.cpp has the last
-        word on that. Raises TemplateFailed for one that does not come to an end.
+        word on that, and on pictures that we cannot count. Raises TemplateFailed for one that does not come to an end.
         """
-        if any(_has_picture(message) for message in body["messages"]):
+        pictures: list[Json] = []
+        text = self._rendered(body, [_marked(message, pictures) for message in body["messages"]])
+        if text is None:
             return None
+        if pictures:
+            return self._seen(text.split(_MARK), pictures)
+        tokens = self._whole(text)
+        return Counted(len(tokens), tokens)
+
+    def _seen(self, texts: list[str], pictures: list[Json]) -> Counted | None:
+        """Each text is read by itself, as are a picture's edges."""
+        if self.eye is None or len(texts) != len(pictures) + 1:
+            return None
+        seen = [self.eye.tokens(picture) for picture in pictures]
+        if None in seen:
+            return None
+        texts = [*texts, *self.eye.edges * len(pictures)]
+        flags = self.tokenizer.vocabulary.flags
+        read = sum(self.tokenizer.count(text, parse_special=True) for text in texts)
+        return Counted(read + sum(filter(None, seen)) + flags["bos"] + flags["eos"], None)
+
+    def _rendered(self, body: Json, messages: list[Json]) -> str | None:
         names = dict(body.get("chat_template_kwargs") or {})
         thinking = names.pop("enable_thinking", None)
         effort = body.get("reasoning_effort")
@@ -61,14 +85,13 @@ class Reader:
         elif effort is not None:
             names["reasoning_effort"] = effort
         try:
-            text = self.template.render(
-                body["messages"], tools=body.get("tools"), thinking=thinking, extra=names
+            return self.template.render(
+                messages, tools=body.get("tools"), thinking=thinking, extra=names
             )
         except TemplateFailed as failed:
             if failed.code == "template_endless":
                 raise
             return None
-        return self._whole(text)
 
     def _around_gap(self, ask: Generation) -> int | None:
         """What stands before and behind the gap, as text without marks, and the three marks around it."""
@@ -93,6 +116,8 @@ class _Key(NamedTuple):
     changed_ns: int
     template: Path | None
     template_changed_ns: int
+    projector: Path | None
+    projector_changed_ns: int
     context: int
 
 
@@ -120,14 +145,15 @@ class Readers:
         async with reader.turn:
             return await asyncio.to_thread(reader.pairs.lengths, ask.query, ask.documents)
 
-    async def count(self, model: Model, ask: Counting) -> list[int] | None:
+    async def count(self, model: Model, ask: Counting) -> Counted | None:
         """The tokens of a text, or of a chat; None as in `measure`."""
         reader = await self.of(model)
         if reader is None:
             return None
         async with reader.turn:
             if ask.content is not None:
-                return await asyncio.to_thread(reader.text, ask.content)
+                tokens = await asyncio.to_thread(reader.text, ask.content)
+                return Counted(len(tokens), tokens)
             chat = {"messages": ask.messages, "tools": ask.tools or None}
             return await asyncio.to_thread(reader.chat, chat)
 
@@ -149,19 +175,24 @@ class Readers:
         try:
             header, tokenizer = read_header(key.file), self._tokenizers.of(key.file)
             template = _template(header, tokenizer, key.template)
-            return Reader(tokenizer, template, Pairs.of(header, tokenizer), _context(model, header))
+            eye = None if key.projector is None else Eye.of(key.projector)
+            pairs, context = Pairs.of(header, tokenizer), _context(model, header)
+            return Reader(tokenizer, template, pairs, eye, context)
         except Problem as problem:
             log.warning("prompts for %s are counted by the model alone: %s", model.name, problem)
             return None
 
 
 def _key(model: Model) -> _Key | None:
-    settings = model.settings
-    file, template = settings.file, settings.template
+    file, template, eye = model.settings.file, model.settings.template, model.settings.projector
     if file is None or not file.is_file():
         return None
-    template_ns = template.stat().st_mtime_ns if template is not None and template.is_file() else 0
-    return _Key(file, file.stat().st_mtime_ns, template, template_ns, settings.context or 0)
+    at = [_changed_ns(one) for one in (file, template, eye)]
+    return _Key(file, at[0], template, at[1], eye, at[2], model.settings.context or 0)
+
+
+def _changed_ns(file: Path | None) -> int:
+    return file.stat().st_mtime_ns if file is not None and file.is_file() else 0
 
 
 def _template(header: Header, tokenizer: Tokenizer, own: Path | None) -> Template:
@@ -190,6 +221,12 @@ def _context(model: Model, header: Header) -> int:
     return min(padded(wanted), header.context_length or padded(wanted))
 
 
-def _has_picture(message: Json) -> bool:
+def _marked(message: Json, pictures: list[Json]) -> Json:
+    """The message with a mark for each picture, which goes to `pictures`."""
     content = message.get("content")
-    return isinstance(content, list) and any(part.get("type") != "text" for part in content)
+    if not isinstance(content, list):
+        return message
+    pictures += [part for part in content if part.get("type") == "image_url"]
+    mark = {"type": "media_marker", "text": _MARK}
+    marked = [mark if part.get("type") == "image_url" else part for part in content]
+    return {**message, "content": marked}

@@ -59,6 +59,9 @@ async def house(
     tiny_embedding: Path,
     tiny_rerank: Path,
 ) -> AsyncIterator[Served]:
+    folder = tmp_path_factory.mktemp("projectors")
+    seeing = tiny.projector(folder / "seeing.gguf", "qwen3vl_merger")
+    tiles = tiny.projector(folder / "tiles.gguf", "mlp", tiles=[56, 112, 112, 56])
     config = f"""
 language = "en"
 [models.small]
@@ -70,6 +73,14 @@ file = "{tiny_embedding}"
 file = "{tiny_rerank}"
 mode = "rerank"
 parallel = 2
+[models.seeing]
+file = "{quick_chat}"
+projector = "{seeing}"
+context = {CONTEXT}
+[models.tiles]
+file = "{quick_chat}"
+projector = "{tiles}"
+context = {CONTEXT}
 [models.odd]
 file = "{tiny_embedding}"
 context = 300
@@ -178,6 +189,27 @@ async def test_a_picture_for_a_model_that_cannot_see_is_refused_before_anything_
     assert got.status == 400, got.body
     assert "reads text only" in str(told.get("message", told))
     assert loads(house) == before
+
+
+async def test_a_picture_takes_its_share_of_the_context(house: Served) -> None:
+    before = loads(house)
+    many = {"model": "seeing", "messages": [{"role": "user", "content": [URL] * 50}]}
+
+    got = await call(house, "/v1/chat/completions", many)
+
+    assert got.status == 400 and inside(got.json)["prompt_tokens"] > 50 * 9
+    assert loads(house) == before
+
+
+async def test_a_picture_in_tiles_is_counted_by_the_engine_and_that_is_told(house: Served) -> None:
+    one = {"messages": [{"role": "user", "content": [URL]}], "max_tokens": 2}
+
+    tiles = await call(house, "/v1/chat/completions", one | {"model": "tiles"})
+    whole = await call(house, "/v1/chat/completions", one | {"model": "seeing"})
+
+    assert (tiles.status, whole.status) == (200, 200), (tiles.body, whole.body)
+    assert tiles.headers["x-dunoe-uncounted"] == "media"
+    assert "x-dunoe-uncounted" not in whole.headers
 
 
 RANKED: Json = {"model": "ranks", "query": "호랑이는?", "documents": ["짧은 글", LONG, "끝"]}

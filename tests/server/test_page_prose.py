@@ -11,9 +11,12 @@ from tests.server.browsing import IN_BROWSER, visit
 pytestmark = IN_BROWSER
 DRAW = """async ([text, numbers]) => {
     const { drawProse } = await import("/page/prose.js");
-    document.body.replaceChildren(document.getElementById("code-template"), document.createElement("main"));
-    drawProse(document.querySelector("main"), text, new Set(numbers));
-    return document.querySelector("main").innerHTML;
+    document.getElementById("drawn")?.remove();
+    const box = document.createElement("div");  // beside the page, which goes on drawing itself
+    box.id = "drawn";
+    document.body.append(box);
+    drawProse(box, text, new Set(numbers));
+    return box.innerHTML;
 }"""
 
 
@@ -64,10 +67,10 @@ async def test_markdown_becomes_elements(page: Page, text: str, html: str) -> No
 async def test_html_and_strange_addresses_stay_text(page: Page, text: str) -> None:
     await drawn(page, text)
     known = "p, ul, ol, li, code, pre, figure, figcaption, span, button, div, table, thead, tbody, tr, th, td"
-    assert await page.locator(f"main *:not({known})").count() == 0
+    assert await page.locator(f"#drawn *:not({known})").count() == 0
     assert "on" not in "".join(
         await page.evaluate(
-            "[...document.querySelectorAll('main *')].flatMap((one) => one.getAttributeNames())"
+            "[...document.querySelectorAll('#drawn *')].flatMap((one) => one.getAttributeNames())"
         )
     ).replace("button", "")
 
@@ -82,7 +85,7 @@ async def test_a_link_shows_where_it_leads_and_tells_nobody_from_where(page: Pag
 
 async def test_only_markers_of_sources_become_chips(page: Page) -> None:
     await drawn(page, "하나 [1] 둘 [7] 코드 `x[1]`\n\n```\ny[1]\n```", 1, 2)
-    assert await page.locator("main .cite").all_inner_texts() == ["[1]"]
+    assert await page.locator("#drawn .cite").all_inner_texts() == ["[1]"]
 
 
 async def test_a_growing_text_leaves_what_is_drawn_alone(page: Page) -> None:
@@ -90,10 +93,10 @@ async def test_a_growing_text_leaves_what_is_drawn_alone(page: Page) -> None:
     kept = await page.evaluate(
         """async () => {
             const { drawProse } = await import("/page/prose.js");
-            const main = document.querySelector("main");
-            const [first, second] = main.children;
-            drawProse(main, "첫 문단\\n\\n둘째 문단", new Set());
-            return [main.children[0] === first, main.children[1] === second, main.children.length];
+            const box = document.getElementById("drawn");
+            const [first, second] = box.children;
+            drawProse(box, "첫 문단\\n\\n둘째 문단", new Set());
+            return [box.children[0] === first, box.children[1] === second, box.children.length];
         }"""
     )
     assert kept == [True, False, 2]

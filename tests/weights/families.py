@@ -88,15 +88,15 @@ def _mamba2(pen: _Pen, layer: str) -> None:
     pen.tensor(f"{layer}ssm_out.weight", inner, WIDTH)
 
 
-def _delta_net(pen: _Pen, layer: str) -> None:
+def _delta_net(pen: _Pen, layer: str, gates: dict[str, int]) -> None:
     key, value = 4 * 32, 8 * 32
     pen.tensor(f"{layer}attn_qkv.weight", WIDTH, 2 * key + value)
     pen.tensor(f"{layer}attn_gate.weight", WIDTH, value)
     pen.tensor(f"{layer}ssm_conv1d.weight", 4, 2 * key + value, type="F32")
     _norm(pen, f"{layer}ssm_dt.bias", 8)
     _norm(pen, f"{layer}ssm_a", 8)
-    pen.tensor(f"{layer}ssm_beta.weight", WIDTH, 8)
-    pen.tensor(f"{layer}ssm_alpha.weight", WIDTH, 8)
+    for gate, rows in gates.items():
+        pen.tensor(f"{layer}{gate}.weight", WIDTH, rows)
     _norm(pen, f"{layer}ssm_norm.weight", 32)
     pen.tensor(f"{layer}ssm_out.weight", value, WIDTH)
 
@@ -172,9 +172,12 @@ def qwen2moe(path: Path) -> Path:
     return pen.done()
 
 
-def qwen35(path: Path) -> Path:
+def _delta_nets(path: Path, arch: str, gates: dict[str, int], *, experts: bool) -> Path:
     """Three delta nets, then attention whose queries come with a gate."""
-    pen = _begun(path, "qwen35", 4, DELTA | {"rope.dimension_sections": [11, 11, 10, 0]})
+    said: dict[str, Number] = {**DELTA, "rope.dimension_sections": [11, 11, 10, 0]}
+    if experts:
+        said |= {**EXPERTS, "expert_shared_feed_forward_length": 256}
+    pen = _begun(path, arch, 4, said)
     for index in range(4):
         layer = f"blk.{index}."
         _norm(pen, f"{layer}attn_norm.weight")
@@ -182,10 +185,30 @@ def qwen35(path: Path) -> Path:
             _attention(pen, layer, gated=True)
             _head_norms(pen, layer)
         else:
-            _delta_net(pen, layer)
+            _delta_net(pen, layer, gates)
         _norm(pen, f"{layer}post_attention_norm.weight")
-        _feed_forward(pen, layer)
+        if experts:
+            _experts(pen, layer)
+            _norm(pen, f"{layer}ffn_gate_inp_shexp.weight")
+            _shared_expert(pen, layer)
+        else:
+            _feed_forward(pen, layer)
     return pen.done()
+
+
+def qwen35(path: Path) -> Path:
+    """Delta nets, and plain feed-forward layers."""
+    return _delta_nets(path, "qwen35", {"ssm_beta": 8, "ssm_alpha": 8}, experts=False)
+
+
+def qwen35moe(path: Path) -> Path:
+    """Delta nets, and experts."""
+    return _delta_nets(path, "qwen35moe", {"ssm_beta": 8, "ssm_alpha": 8}, experts=True)
+
+
+def qwen3next(path: Path) -> Path:
+    """Both gates of a delta net in one matrix."""
+    return _delta_nets(path, "qwen3next", {"ssm_ba": 16}, experts=True)
 
 
 def mamba2(path: Path) -> Path:
@@ -287,7 +310,7 @@ def gemma4(path: Path) -> Path:
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     one.__name__: one
     for one in (
-        phi3, exaone4, cohere2, gpt_oss, qwen2moe, qwen35, mamba2, falcon_h1, granite_hybrid,
+        phi3, exaone4, cohere2, gpt_oss, qwen2moe, qwen35, qwen35moe, qwen3next, mamba2, falcon_h1, granite_hybrid,
         deepseek2, gemma4,
     )
 }  # fmt: skip

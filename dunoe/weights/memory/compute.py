@@ -7,7 +7,7 @@ told from the tensor table; families that compute something else between them co
 from dataclasses import dataclass
 
 from dunoe.weights.header import Header
-from dunoe.weights.memory.compute_state import Reading, begin, end, is_scanned
+from dunoe.weights.memory.compute_state import Reading, begin, corrected, end, is_delta, is_scanned
 from dunoe.weights.memory.layers import TEXT_WITHOUT_CACHE, Layer
 from dunoe.weights.memory.scratch import Graph, Result, scratch_size
 
@@ -198,10 +198,12 @@ class _Model:
         return Reading(self.graph, self.header, layer, rows, self.batch.tokens, self.batch.texts)
 
     def _remembered(self, source: Result, index: int, layer: Layer) -> Result:
-        """A layer with a state; other than Mamba roughly: its widest product twice, and what it says."""
+        """A layer with a state; others roughly: its widest product twice, and what it says."""
         if is_scanned(reading := self._reading(index, layer)):
             return end(begin(reading, source))
-        parts = ("ssm_in", "attn_qkv", "shortconv.in_proj", "time_mix_receptance")
+        if is_delta(reading):
+            return corrected(reading, source)
+        parts = ("attn_qkv", "shortconv.in_proj", "time_mix_receptance")
         rows = max(self._rows(index, part) for part in parts)
         inner = self.graph.step(F32 * rows * self.batch.tokens, source)
         return self.graph.step(self.width, self.graph.step(inner.size, inner))

@@ -1,6 +1,6 @@
-"""What a layer with a state leaves in memory while it reads one batch: Mamba in its two forms.
+"""What a layer with a state leaves in memory while it reads one batch: Mamba in its two forms, delta nets.
 
-Such layers stand alone, or with attention beside them.
+Mamba stands alone, or with attention beside it.
 """
 
 from collections.abc import Callable
@@ -58,11 +58,8 @@ def begin(reading: Reading, source: Result) -> Begun:
     graph, tokens, texts = reading.graph, reading.tokens, reading.texts
     old = graph.step(F32 * reading.layer.shift * texts)
     whole = graph.step(F32 * reading.rows("ssm_in") * tokens, source)
-    wide = reading.layer.shift // reading.reach
-    joined = graph.step(F32 * wide * (reading.reach * texts + tokens), old, graph.view(whole))
-    graph.step(0, graph.view(joined))
-    mixed = graph.step(F32 * wide * tokens, joined)
-    mixed = graph.over(graph.over(mixed))
+    joined = _joined(reading, old, graph.view(whole))
+    mixed = graph.over(graph.over(_mixed(reading, joined)))
     delta, more = _delta(reading, whole, mixed)
     size = F32 * (reading.inner * tokens + reading.layer.state * texts)
     scanned = graph.step(size, graph.view(mixed), delta, *more)
@@ -84,6 +81,50 @@ def end(begun: Begun) -> Result:
     if reading.rows("ssm_norm"):
         out = graph.over(graph.over(out))
     return graph.step(F32 * reading.rows("ssm_out") * reading.tokens, out)
+
+
+def is_delta(reading: Reading) -> bool:
+    """Whether it is a delta net, as in Qwen3-Next and Qwen3.5."""
+    return bool(reading.rows("attn_gate") and reading.rows("ssm_out"))
+
+
+def corrected(reading: Reading, source: Result) -> Result:
+    """A delta net: queries, keys and values of the last inputs, and a memory corrected by them."""
+    graph, tokens, texts = reading.graph, reading.tokens, reading.texts
+    old = graph.step(F32 * reading.layer.shift * texts)
+    joined = _joined(reading, old, graph.step(F32 * reading.rows("attn_qkv") * tokens, source))
+    memory = graph.step(F32 * reading.layer.state * texts)
+    mixed = graph.over(_mixed(reading, joined))
+    inner = F32 * reading.inner * tokens
+    keyed = max(F32 * reading.rows("attn_qkv") * tokens - inner, 0) // 2
+    asked = [graph.over(graph.step(keyed, graph.view(mixed))) for _ in "qk"]
+    both = reading.rows("ssm_ba") // 2 * tokens * F32
+    gates = [
+        graph.over(graph.over(graph.step(F32 * reading.rows(part) * tokens or both, source)))
+        for part in ("ssm_alpha", "ssm_beta")
+    ]
+    out = graph.step(
+        inner + F32 * reading.layer.state * texts, *asked, graph.view(mixed), *gates, memory
+    )
+    graph.step(0, graph.view(out))
+    said = graph.over(graph.over(graph.view(out, size=inner)))
+    gate = graph.over(graph.step(inner, source))
+    return graph.step(F32 * reading.rows("ssm_out") * tokens, graph.over(said, gate))
+
+
+def _joined(reading: Reading, old: Result, new: Result) -> Result:
+    """The last inputs and the new ones; the last of them are kept."""
+    graph, wide = reading.graph, reading.layer.shift // reading.reach
+    size = F32 * wide * (reading.reach * reading.texts + reading.tokens)
+    joined = graph.step(size, old, new)
+    graph.step(0, graph.view(joined))
+    return joined
+
+
+def _mixed(reading: Reading, joined: Result) -> Result:
+    """What was looked at of them."""
+    wide = reading.layer.shift // reading.reach
+    return reading.graph.step(F32 * wide * reading.tokens, joined)
 
 
 def _delta(reading: Reading, whole: Result, mixed: Result) -> tuple[Result, list[Result]]:

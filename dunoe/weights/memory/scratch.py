@@ -62,7 +62,7 @@ def scratch_size(graph: Graph) -> int:
         one.offset = room.take(one.size)
     for one in graph.steps:
         if one.of is None:
-            place = _written_over(one) if one.is_over else None
+            place = _written_over(one, room) if one.is_over else None
             one.offset = room.take(one.size) if place is None else place
         for source in one.sources:
             source.uses -= 1
@@ -79,8 +79,8 @@ def _count_uses(graph: Graph) -> None:
             one.of.views += 1
 
 
-def _written_over(one: Result) -> int | None:
-    """The place of a source that only this operation still needs, taken over from it."""
+def _written_over(one: Result, room: "_Room") -> int | None:
+    """The place of a source that only this operation still needs, taken over from it; what is left goes back."""
     for source in one.sources:
         owner = source.of or source
         if owner.offset is None or owner.is_kept or source.size != one.size:
@@ -88,6 +88,8 @@ def _written_over(one: Result) -> int | None:
         if source.uses != 1 or source.views or (source.of and (owner.uses or owner.views != 1)):
             continue
         offset, owner.offset = owner.offset, None
+        if (kept := _aligned(one.size)) < _aligned(owner.size):
+            room.give_back(offset + kept, owner.size - kept)
         return offset
     return None
 

@@ -1,4 +1,4 @@
-"""What models write where `[1]` was asked of them: `[1-2]`, `【1】`, `[[1]]`, `**[1]**`, `(출처: [1])`, `[^1]`."""
+"""What models write where `[1]` was asked of them: `[1-2]`, `【1】`, `[[1]](#1)`, `**[1]**`, `(출처: [1])`."""
 
 import re
 from collections.abc import Container, Sequence
@@ -23,9 +23,17 @@ _BEGUN = "|".join(
     sorted({re.escape(one[:n]) for one in [*_LABELS, "see"] for n in range(1, len(one) + 1)})
 )
 _AFTER = r"\s*[:.#]?\s*"  # behind a label
-_ITEM = rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?[1-9]\d{{0,2}}번?(?::\d{{1,4}})?"  # `1:3` is place 3 of source 1
-_BODY = rf"\s*{_ITEM}(?:\s*[,;·&~–-]\s*{_ITEM}){{0,11}}\s*(?:†[^\]】\n]{{0,20}})?"  # noqa: RUF001 - as it is written
-_MARK = rf"(?:\[{_BODY}\]|【{_BODY}】|［{_BODY}］|\({_LABEL}{_AFTER}{_BODY}\))"  # noqa: RUF001 - the same
+_PAGES = r"\d{1,4}(?:\s?[~–-]\s?\d{1,4})?"  # noqa: RUF001 - as it is written
+_PAGE = rf"(?:\s*[,:]\s*|\s+)(?:(?:pp?\.?|pages?|lines?)\s?{_PAGES}|{_PAGES}\s?(?:쪽|페이지|행))"
+_ITEM = (  # `1:3` is place 3 of source 1
+    rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?0{{0,2}}[1-9]\d{{0,2}}번?(?:\s?{_LABEL})?(?:{_PAGE}|:\d{{1,4}})?"
+)
+_AND = r"(?:[,;·&~–/-]|및|와|과|and)"  # noqa: RUF001 - as it is written
+_BODY = rf"\s*{_ITEM}(?:\s*{_AND}\s*{_ITEM}){{0,11}}\s*(?:†[^\]】\n]{{0,20}})?"
+_LINK = r"(?:\((?:#[^()\s]{0,60}|[^()\n:]{1,60}\.[a-z]{1,5}(?:#[^()\s]{0,60})?)\))?"  # to a place here, or a file
+_MARK = (
+    rf"(?:\[{_BODY}\]{_LINK}|\\\[{_BODY}\\\]|【{_BODY}】|［{_BODY}］|\({_LABEL}{_AFTER}{_BODY}\))"  # noqa: RUF001 - the same
+)
 _MARKS = rf"{_MARK}(?:[ ,;]{{0,2}}{_MARK}){{0,7}}"
 _AROUND = (  # what is around markers alone goes with them
     (r"\*\*", r"\*\*"),
@@ -33,12 +41,12 @@ _AROUND = (  # what is around markers alone goes with them
     ("~~", "~~"),
     ("__", "__"),
     ("_", "_"),
-    (r"\[", r"\]"),
+    (r"\[", rf"\]{_LINK}"),
     (rf"\((?:(?:{_LABEL}|see){_AFTER})?", r"(?:참고|참조)?\)"),
     ("<sup>", "</sup>"),
 )
-_IN = r"[\s\d,;:.·&~–^#†a-z문서출처자료참고인용번-]{0,24}"  # noqa: RUF001 - the same
-_OPEN, _SHUT = r"[\[【［]", r"[\]】］]"  # noqa: RUF001 - the same
+_IN = r"[\s\d,;:.·&~–/^#†a-z문서출처자료참고인용번및와과쪽페이지행-]{0,48}"  # noqa: RUF001 - the same
+_OPEN, _SHUT = r"\\?[\[【［]", r"\\?[\]】］]"  # noqa: RUF001 - the same
 
 _WORDS = ["문서", "자료", "출처", "참고", "sources", "source", "according to", "in", "see"]
 _WORD = rf"(?:{'|'.join(_WORDS)})(?: ?: ?| )?"
@@ -53,20 +61,22 @@ CLUSTER = re.compile(
 
 _REST = r"[\s:.#\d,;·&~–-]{0,16}"  # noqa: RUF001 - the same
 _LABELLED = rf"\((?:{_BEGUN})?{_REST}"
+_HALF_LINK = r"\((?:#[^()\s]{0,60}|[^()\n:]{0,60}(?:\.[a-z]{0,5}(?:#[^()\s]{0,60})?)?)"
 _HALF_SUP = "<(?:s(?:u(?:p>?)?)?)?"
 _HALF_END = "<(?:/(?:s(?:u(?:p>?)?)?)?)?"
 MAYBE = re.compile(
     rf" {{0,40}}(?:(?:{_WORD_BEGUN})(?: ?: ?| )?)? {{0,2}}"
     rf"(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|{_LABELLED}|{_HALF_SUP})? ?"
-    rf"(?:(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}|\({_LABEL}{_REST}\))[ ,;]{{0,2}}){{0,8}}"
-    rf"(?:{_OPEN}{{1,2}}{_IN}|{_LABELLED})?(?: ?(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|(?:참[고조]?)?\)?|{_HALF_END}))?",
+    rf"(?:(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}{_LINK}|\({_LABEL}{_REST}\))[ ,;]{{0,2}}){{0,8}}"
+    rf"(?:{_OPEN}{{1,2}}{_IN}(?:\\|{_SHUT}{{1,2}}{_HALF_LINK})?|\\|{_LABELLED})?"
+    rf"(?: ?(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|(?:참[고조]?)?\)?|{_HALF_END}))?",
     re.IGNORECASE,
 )
 """All beginnings of a cluster, and a little more."""
 
-_NUMBERS = re.compile(r"([1-9]\d{0,2})번?(?::\d+)?(?:\s*([~–-])\s*(?=[1-9]))?")  # noqa: RUF001 - the same
+_NUMBERS = re.compile(r"0*([1-9]\d{0,2})번?(?::\d+)?(?:\s*([~–-])\s*(?=\d))?")  # noqa: RUF001 - the same
 _ONE = re.compile(_MARK, re.IGNORECASE)
-_TAIL = re.compile(r"†[^\]】]*")
+_TAIL = re.compile(rf"†[^\]】]*|{_PAGE}|{_LINK}$", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9_)]$")
 _VARIABLE = re.compile(r"(?:(?:^|[^A-Za-z0-9_])[A-Za-z]|\(\))$")  # of a single letter, or a call
 _IN_CODE = re.compile(
@@ -74,7 +84,7 @@ _IN_CODE = re.compile(
 )
 _CODE_SIGNS = re.compile(r"[=(){}$_]|^\s*\S*$")  # or a line of no more than one word
 _OVER = re.compile(r"(?:[.?!。]|[가-힣][다요])[\s*_)\"'”’」』]*$")  # noqa: RUF001 - as it is written
-_LIST = re.compile(r"\[\s*\d+(?:\s*[,;]\s*\d+)+\s*\]")
+_LIST = re.compile(r"\[\s*\d+(?:\s*[,;/]\s*\d+)+\s*\]")
 _PARTICLES = frozenset("에과와은는이가의을를로")
 _ALONE = re.compile(rf"[\s(*>|-]*{_LABEL}?\s*:?[\s)*|.,;-]*", re.IGNORECASE)
 MOST = 20  # sources that a range may name

@@ -202,12 +202,26 @@ class _Cutter:
 
     def _spots(self, run: Sequence[_Unit]) -> list[Spot]:
         """Its blocks, those together that stand under one heading and at one place but for the line."""
-        spots = []
+        spots = list[Spot]()
         for (headings, _), same in groupby(run, self._whereabouts):
             units = list(same)
+            if self.blocks[units[0].block].rows:
+                spots += (spot for unit in units for spot in self._rows(unit, headings))
+                continue
             place = around([self._place(unit) for unit in units])
             spots.append(Spot(units[0].start, units[-1].end, headings, place))
         return spots
+
+    def _rows(self, unit: _Unit, headings: tuple[str, ...]) -> Iterator[Spot]:
+        """The rows of a table, and a header that is repeated above them, as far as the unit holds them."""
+        block = self.blocks[unit.block]
+        begins = [(block.start + at, place) for at, place in block.rows]
+        if begins[0][0] > block.start:
+            begins.insert(0, (block.start, block.place))
+        ends = [*(start for start, _ in begins[1:]), block.end]
+        for (start, place), end in zip(begins, ends, strict=True):
+            if start < unit.end and end > unit.start:
+                yield Spot(max(start, unit.start), min(end, unit.end), headings, place)
 
     def _whereabouts(self, unit: _Unit) -> tuple[tuple[str, ...], Place]:
         place = replace(self.blocks[unit.block].place, line=None, line_end=None)

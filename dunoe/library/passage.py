@@ -29,6 +29,7 @@ class Block:
 
     start, end: characters of `Parsed.text`. level: 1 to 6 of a heading (a definition in code is a heading of its
     own section: name it in `title`), 0 otherwise. title: the heading in plain words, without its markup.
+    rows: of a table in a workbook, where each row begins, in characters from `start`, and its place.
     """
 
     start: int
@@ -37,6 +38,7 @@ class Block:
     level: int = 0
     title: str = ""
     place: Place = Place()
+    rows: tuple[tuple[int, Place], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

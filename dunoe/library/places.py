@@ -15,6 +15,7 @@ _CELLS = re.compile(
     re.S,
 )
 _SIGNS = "\"'?!.,()[]{}:;「」『』“”‘’…"  # noqa: RUF001 - as they stand around words
+_HEADER = re.compile(r"^\|(?: --- \|)+$", re.M)  # the line below it
 _SHORTEST = 2  # letters that say something
 
 
@@ -67,12 +68,13 @@ def kept_place(place: Place, start: int, spots: Sequence[Spot]) -> dict[str, Any
 def meant(spots: Sequence[Spot], text: str, words: str) -> Spot:
     """The spot that says most of these words, the first of equally good ones. text: of all the spots.
 
-    A word counts as far as it stands there (주차장에서 finds 주차장), the more the fewer spots have it.
+    A word counts as far as it stands there (주차장에서 finds 주차장), the more the fewer spots have it. What a table's
+    header says, each of its rows says.
     """
     if len(spots) == 1:
         return spots[0]
     begin = spots[0].start
-    texts = [text[one.start - begin : one.end - begin].casefold() for one in spots]
+    texts = _with_headers(text[one.start - begin : one.end - begin].casefold() for one in spots)
     worth = [0.0] * len(spots)
     for word in {word.strip(_SIGNS) for word in plain(words).split()}:
         for length in range(len(word), _shortest(word) - 1, -1):
@@ -82,6 +84,18 @@ def meant(spots: Sequence[Spot], text: str, words: str) -> Spot:
             if having:
                 break
     return spots[max(range(len(spots)), key=worth.__getitem__)]
+
+
+def _with_headers(texts: Iterable[str]) -> list[str]:
+    """Rows of tables with the header above them."""
+    found, header = list[str](), ""
+    for text in texts:
+        if _HEADER.search(text) or not text.startswith("|"):
+            header = text if text.startswith("|") else ""
+            found.append(text)
+        else:
+            found.append(header + text)
+    return found
 
 
 def _shortest(word: str) -> int:

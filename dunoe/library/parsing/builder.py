@@ -1,6 +1,8 @@
 """Making a `Parsed` block by block, so that the blocks cover its text without a gap."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 
 from dunoe.errors import Text
 from dunoe.library import unreadable
@@ -9,6 +11,7 @@ from dunoe.library.parsing.clean import clean
 from dunoe.library.passage import Block, BlockKind, Parsed, Place
 
 NOWHERE = Place()
+NO_ROWS: Mapping[int, Place] = {}
 CUT_OFF = "파일이 중간에서 끊겨 그 뒤는 읽지 못했습니다"
 GARBAGE_OF_A_BLOCK = 0.3  # share of it: above, the block is left out
 GARBAGE_OF_A_FILE = 0.1  # above, the file is refused
@@ -37,15 +40,18 @@ class Builder:
             return
         end = self._length + len(text)
         self._pieces.append(text)
-        self._blocks.append(
-            Block(self._length, end, block.kind, block.level, block.title, block.place)
-        )
+        self._blocks.append(replace(block, start=self._length, end=end))
         self._length = end
 
     def add(
-        self, text: str, kind: BlockKind = "paragraph", level: int = 0, place: Place = NOWHERE
+        self,
+        text: str,
+        kind: BlockKind = "paragraph",
+        level: int = 0,
+        place: Place = NOWHERE,
+        rows: Mapping[int, Place] = NO_ROWS,
     ) -> None:
-        """Append a block; nothing where nothing is left of the text."""
+        """Append a block; nothing where nothing is left of the text. rows: by line, from 0, where it stands."""
         self._seen += len(text)
         text, lost = clean(text)
         self._lost += lost
@@ -54,7 +60,8 @@ class Builder:
         if not text.strip() or lost > GARBAGE_OF_A_BLOCK * (len(text) + lost) + 1:
             return
         title = " ".join(text.split()) if level else ""
-        self.exact(f"{text}\n\n", Block(0, 0, kind, level, title, place))
+        text = f"{text}\n\n"
+        self.exact(text, Block(0, 0, kind, level, title, place, _rows(text, rows)))
 
     def table(self, rows: Sequence[Sequence[str]], place: Place = NOWHERE) -> None:
         """Append a table, the long one in several blocks that each repeat the first row."""
@@ -77,3 +84,9 @@ class Builder:
             date=date,
             warnings=tuple(self.warnings),
         )
+
+
+def _rows(text: str, places: Mapping[int, Place]) -> tuple[tuple[int, Place], ...]:
+    """Where these lines begin, and their places."""
+    begins = [0, *accumulate(len(line) + 1 for line in text.split("\n"))] if places else []
+    return tuple((begins[line], place) for line, place in places.items())

@@ -8,10 +8,12 @@ PIECE_CHARS = 800  # about 512 tokens of Korean
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a table under its header. first, last: numbers of its rows, from 0, both inclusive."""
+    """Some rows of a table under its header: two lines of Markdown, then a line for each of `rows`.
 
-    first: int
-    last: int
+    rows: their numbers, from 0.
+    """
+
+    rows: tuple[int, ...]
     markdown: str
 
 
@@ -22,17 +24,16 @@ def pieces(rows: Sequence[Sequence[str]], chars: int = PIECE_CHARS) -> Iterator[
         return
     width = max(len(row) for _, row in full)
     lines = [(number, line([*row, *[""] * (width - len(row))])) for number, row in full]
-    first, header = lines[0]
-    head = f"{header}\n|{' --- |' * width}"
-    last, size, body = first, len(head), [head]
+    head = f"{lines[0][1]}\n|{' --- |' * width}"
+    size, body, numbers = len(head), [head], list[int]()
     for number, text in lines[1:]:
-        if size + len(text) > chars and len(body) > 1:
-            yield Piece(first, last, "\n".join(body))
-            first, size, body = number, len(head), [head]
+        if size + len(text) > chars and numbers:
+            yield Piece(tuple(numbers), "\n".join(body))
+            size, body, numbers = len(head), [head], []
         body.append(text)
+        numbers.append(number)
         size += len(text) + 1
-        last = number
-    yield Piece(first, last, "\n".join(body))
+    yield Piece(tuple(numbers), "\n".join(body))
 
 
 def line(row: Sequence[str]) -> str:

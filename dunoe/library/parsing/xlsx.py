@@ -1,9 +1,11 @@
 """XLSX: each sheet a Markdown table, in ranges of rows that repeat the header."""
 
 import io
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
+from itertools import groupby
 
 import openpyxl
 from openpyxl.utils import get_column_letter
@@ -18,6 +20,7 @@ from dunoe.library.passage import Parsed, Place
 WHAT = NAMES["xlsx"]
 CELLS = 2_000_000  # of a workbook; beyond it nothing is read
 COLUMNS = 256
+DATA = re.compile(r"[\d\s.,:%/+-]+")  # numbers, dates, times, and where there is none
 
 
 def parse(data: bytes, name: str) -> Parsed:
@@ -61,23 +64,58 @@ def _rows(sheet: openpyxl.worksheet._read_only.ReadOnlyWorksheet, left: int) -> 
 
 
 def write(builder: Builder, title: str, rows: list[list[str]]) -> None:
-    """Append the tables of a sheet: an empty row ends one."""
-    begin = 0
-    while begin < len(rows):
-        if not any(rows[begin]):
-            begin += 1
-            continue
-        end = begin
-        while end < len(rows) and any(rows[end]):
-            end += 1
-        block = rows[begin:end]
+    """Append the tables of a sheet: an empty row ends one, unless what follows is more rows of it."""
+    header, columns = list[str](), range(0)
+    for top, block in _blocks(rows):
         first = min(next(at for at, cell in enumerate(row) if cell) for row in block)
-        last = max(map(len, block))
-        for piece in tables.pieces([row[first:] for row in block]):
-            top, bottom = begin + piece.first + 1, begin + piece.last + 1
-            corner = f"{get_column_letter(first + 1)}{top}:{get_column_letter(last)}{bottom}"
-            builder.add(piece.markdown, "table", place=Place(cells=f"{title}!{corner}"))
-        begin = end
+        within = range(first, max(map(len, block)))
+        if header and within[0] in columns and within[-1] in columns and not _has_header(block):
+            _table(builder, title, columns, top - 1, [header, *block], is_more=True)
+            continue
+        columns, header = within, block[0] if len(block) > 1 else []  # a row alone is a title
+        _table(builder, title, columns, top, block)
+
+
+def _blocks(rows: Sequence[list[str]]) -> Iterator[tuple[int, list[list[str]]]]:
+    """The rows between empty ones, and the number of their first, from 1."""
+    for is_full, numbered in groupby(enumerate(rows, 1), lambda one: any(one[1])):
+        if is_full:
+            block = list(numbered)
+            yield block[0][0], [row for _, row in block]
+
+
+def _has_header(block: Sequence[list[str]]) -> bool:
+    """Is the first row all text, and what is below it not?"""
+    kinds = [[DATA.fullmatch(cell) is not None for cell in row if cell] for row in block]
+    return not any(kinds[0]) and any(map(any, kinds[1:]))
+
+
+def _table(
+    builder: Builder,
+    title: str,
+    columns: range,
+    top: int,
+    rows: Sequence[list[str]],
+    *,
+    is_more: bool = False,
+) -> None:
+    """Append a table whose header is its first row. is_more: that stands further up in the sheet."""
+    left, right = get_column_letter(columns[0] + 1), get_column_letter(columns[-1] + 1)
+
+    def place(first: int, last: int) -> Place:
+        return Place(cells=f"{title}!{left}{top + first}:{right}{top + last}")
+
+    for number, piece in enumerate(tables.pieces([row[columns[0] :] for row in rows])):
+        lines = dict(enumerate(piece.rows, 2))
+        if not number and not is_more:
+            lines = {0: 0} | lines
+        found = [*lines.values()]
+        builder.add(
+            piece.markdown,
+            "table",
+            place=place(found[0], found[-1]),
+            rows={line: place(row, row) for line, row in lines.items()},
+        )
 
 
 def shown(cell: object) -> str:

@@ -81,6 +81,17 @@ def workbook(rows: int = 3) -> bytes:
     return buffer.getvalue()
 
 
+def sheet(rows: Sequence[Sequence[object]]) -> bytes:
+    """A workbook with one sheet, `직원`."""
+    book = openpyxl.Workbook()
+    book.active.title = "직원"
+    for row in rows:
+        book.active.append(row)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
 def book() -> bytes:
     """An EPUB whose spine does not follow the names of its files."""
     container = (

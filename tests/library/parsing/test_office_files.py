@@ -1,5 +1,6 @@
 """Word, PowerPoint, Excel: what stands where."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from dunoe.library.chunking import cut, estimate
 from dunoe.library.parsing.parse import parse
 from dunoe.library.passage import Place
+from dunoe.library.places import meant
 from dunoe.library.unreadable import Unreadable
 from tests.library.parsing import documents
 
@@ -126,3 +128,70 @@ def test_a_long_sheet_is_cut_between_rows_and_repeats_its_header() -> None:
         parsed.text[block.start :].startswith("| 품목 | 수량 | 단가 |\n") for block in tables
     )
     assert all(block.end - block.start < 1000 for block in tables)
+
+
+@pytest.mark.parametrize(
+    ("question", "cells"),
+    [
+        ("품목57 단가는 얼마인가요?", "매출!B60:D60"),  # a row behind the first piece, by its words
+        ("품목3의 수량과 단가", "매출!B6:D6"),  # its columns are those of every row
+        ("수량과 단가", "매출!B2:D2"),
+    ],
+)
+def test_a_citation_names_the_row_of_the_words(question: str, cells: str) -> None:
+    passages = cut(parse(documents.workbook(rows=200), "매출.xlsx"), 300, estimate)
+    word = re.split("[의과 ]", question)[0]
+    passage = next(one for one in passages if word in one.text)
+    assert meant(passage.spots, passage.text, question).place.cells == cells
+
+
+def test_the_rows_of_a_sheet_are_all_somewhere() -> None:
+    passages = cut(parse(documents.workbook(rows=200), "매출.xlsx"), 300, estimate)[:-1]
+    for passage in passages:
+        assert "".join(passage.text[one.start - passage.start : one.end - passage.start]
+                       for one in passage.spots) == passage.text  # fmt: skip
+    rows = [str(one.place.cells) for passage in passages for one in passage.spots]
+    assert {f"매출!B{row}:D{row}" for row in range(2, 203)} <= set(rows)
+
+
+TABLE: list[list[object]] = [
+    ["이름", "부서", "나이"],
+    ["김하나", "개발", 31],
+    ["이두리", "영업", 42],
+]
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [["박세찬", "개발", 27], ["최네모", "영업", 35]],  # more of the same
+        [["박세찬", "개발", 27]],
+        [["박세찬", "개발"], ["최네모", "영업"]],  # nobody asked them how old they are
+        [["합계", None, 135]],
+    ],
+)
+def test_a_row_behind_an_empty_row_is_still_a_row(below: list[list[object]]) -> None:
+    parsed = parse(documents.sheet([*TABLE, [], *below]), "직원.xlsx")
+    table = [block for block in parsed.blocks if block.kind == "table"][1]
+    assert parsed.text[table.start :].startswith("| 이름 | 부서 | 나이 |\n| --- | --- | --- |\n")
+    assert table.place.cells == f"직원!A5:C{4 + len(below)}"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [["도시", "인구"], ["서울", 940], ["부산", 330]],  # all text, and numbers below
+        [["도시", "구", "동", "인구", "면적"], ["서울", "중구", "명동", "-", "-"]],  # wider
+    ],
+)
+def test_a_table_below_another_has_its_own_header(below: list[list[object]]) -> None:
+    parsed = parse(documents.sheet([*TABLE, [], *below]), "직원.xlsx")
+    table = [block for block in parsed.blocks if block.kind == "table"][1]
+    assert parsed.text[table.start :].startswith("| 도시 |")
+
+
+def test_a_title_above_a_table_is_not_its_header() -> None:
+    parsed = parse(documents.sheet([["직원 명부"], [], *TABLE]), "직원.xlsx")
+    _, title, table = parsed.blocks
+    assert title.place.cells == "직원!A1:A1"
+    assert parsed.text[table.start :].startswith("| 이름 | 부서 | 나이 |\n")

@@ -178,7 +178,8 @@ def projector(
     writer.add_string("clip.projector_type", kind)
     writer.add_bool("clip.use_gelu", True)
     for key, number in {**EYE, "projection_dim": Shape.width, **(says or {})}.items():
-        writer.add_uint32(f"clip.vision.{key}", number)
+        add = writer.add_uint32 if number >= 0 else writer.add_int32
+        add(f"clip.vision.{key}", number)
     if tiles:
         writer.add_array("clip.vision.image_grid_pinpoints", tiles)
     writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-6)

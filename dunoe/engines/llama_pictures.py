@@ -15,15 +15,6 @@ from dunoe.engines.request import Json
 from dunoe.weights.header import Header, read_header
 
 _FEWEST, _MOST = 8, 4096  # tokens of a picture that keeps its shape, where the file does not say
-_QWEN = ("<|vision_start|>", "<|vision_end|>")
-_EDGES = {
-    "mlp": ("", ""),
-    "gemma3": ("<start_of_image>", "<end_of_image>"),
-    "qwen2vl_merger": _QWEN,
-    "qwen2.5vl_merger": _QWEN,
-    "qwen3vl_merger": _QWEN,
-}
-_MERGED = {"mlp": 1, "gemma3": 4}  # patches a side that become one token, where the file is silent
 
 
 class Size(NamedTuple):
@@ -33,17 +24,37 @@ class Size(NamedTuple):
     height: int
 
 
+class _Kind(NamedTuple):
+    """before, behind: texts around a picture. merging: says how many patches a side become one token, else `merged`."""
+
+    before: str
+    behind: str
+    merging: str
+    merged: int
+
+
+_QWEN = _Kind("<|vision_start|>", "<|vision_end|>", "spatial_merge_size", 2)
+_KINDS = {
+    "mlp": _Kind("", "", "none", 1),
+    "gemma3": _Kind("<start_of_image>", "<end_of_image>", "projector.scale_factor", 4),
+    "qwen2vl_merger": _QWEN,
+    "qwen2.5vl_merger": _QWEN,
+    "qwen3vl_merger": _QWEN,
+}
+_SEGMENTS = 1000  # of a JPEG before its frame; honest ones have some dozens
+
+
 @dataclass(frozen=True, slots=True)
 class Eye:
     """What a projector does. edges: the texts around a picture.
 
-    unit: pixels a side that become one token. fixed: tokens of any picture; 0: its shape is kept, and so tells.
+    unit: pixels a side that become one token. fixed: tokens of any picture; None: its shape is kept, and so tells.
     least, most: pixels of such a picture.
     """
 
     edges: tuple[str, str]
     unit: int
-    fixed: int
+    fixed: int | None
     least: int
     most: int
 
@@ -51,24 +62,22 @@ class Eye:
     def of(cls, file: Path) -> "Eye | None":
         """Of a projector's file; None for a kind whose pictures only llama.cpp can count."""
         header = read_header(file)
-        kind = header.text("clip.vision.projector_type") or header.text("clip.projector_type")
+        name = header.text("clip.vision.projector_type") or header.text("clip.projector_type")
+        kind = _KINDS.get(name or "")
+        if kind is None or "clip.vision.image_grid_pinpoints" in header.metadata:
+            return None
         side, patch = _number(header, "image_size"), _number(header, "patch_size")
-        if kind not in _EDGES or not side or not patch:
+        unit = patch * (_number(header, kind.merging) or kind.merged)
+        if not 0 < unit <= side:
             return None
-        if "clip.vision.image_grid_pinpoints" in header.metadata:
-            return None
-        keeps_shape = kind.startswith("qwen")
-        merged = _number(
-            header, "spatial_merge_size" if keeps_shape else "projector.scale_factor"
-        ) or _MERGED.get(kind, 2)
-        unit = patch * (1 if kind == "mlp" else merged)
         least = _number(header, "image_min_pixels") or _FEWEST * unit**2
         most = _number(header, "image_max_pixels") or _MOST * unit**2
-        return cls(_EDGES[kind], unit, 0 if keeps_shape else (side // unit) ** 2, least, most)
+        fixed = None if kind is _QWEN else (side // unit) ** 2
+        return cls((kind.before, kind.behind), unit, fixed, least, most)
 
     def tokens(self, picture: Json) -> int | None:
         """Of an image part, without its edges; None where its size cannot be read."""
-        if self.fixed:
+        if self.fixed is not None:
             return self.fixed
         size = size_of(picture)
         if size is None:
@@ -105,7 +114,7 @@ def size_of(picture: Json) -> Size | None:
 def _of_jpeg(data: bytes) -> Size | None:
     """Its frame says it: the segment of 0xC0 to 0xCF that is neither a table nor an extension."""
     at = 2
-    while True:
+    for _ in range(_SEGMENTS):
         mark, kind, length = struct.unpack_from(">BBH", data, at)
         if mark != 0xFF:
             return None
@@ -116,6 +125,7 @@ def _of_jpeg(data: bytes) -> Size | None:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return _some(width, height)
         at += 2 + length
+    return None
 
 
 def _some(width: int, height: int) -> Size | None:
@@ -123,7 +133,7 @@ def _some(width: int, height: int) -> Size | None:
 
 
 def _number(header: Header, key: str) -> int:
-    return header.number(f"vision.{key}") or 0  # the architecture of a projector is `clip`
+    return max(0, header.number(f"vision.{key}") or 0)  # the architecture of a projector is `clip`
 
 
 def _f32(number: float) -> float:

@@ -105,10 +105,34 @@ def test_a_picture_of_many_pixels_is_made_smaller(tmp_path: Path) -> None:
     assert eye.tokens(part(png(1, 1)[:16] + struct.pack(">II", 3024, 4032))) == 55 * 73
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"image_max_pixels": -5},
+        {"patch_size": -14},
+        {"patch_size": 2**31, "spatial_merge_size": 2**32 - 1},
+    ],
+)
+def test_nonsense_in_a_projector_breaks_nothing(
+    tmp_path: Path, nonsense: Mapping[str, int]
+) -> None:
+    eye = Eye.of(tiny.projector(tmp_path / "odd.gguf", "qwen2vl_merger", nonsense))
+
+    assert eye is None or eye.tokens(part(png(300, 1))) is not None
+
+
 def test_sizes_are_read_off_what_llama_cpp_reads() -> None:
     frame = b"\xff\xc2\x00\x11\x08" + struct.pack(">HH", 30, 40)
     jpeg = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xff\xc4\x00\x03x" + frame
     assert size_of(part(jpeg)) == size_of(part(png(40, 30))) == Size(40, 30)
     assert size_of(part(b"GIF89a" + struct.pack("<HH", 40, 30))) == Size(40, 30)
-    for nothing in (jpeg[:-3], b"", b"RIFF", b"\xff\xd8\x00\x00\x00\x00", png(40, 30)[:18]):
+    endless = b"\xff\xd8" + b"\xff" * 5000 + frame
+    for nothing in (
+        endless,
+        jpeg[:-3],
+        b"",
+        b"RIFF",
+        b"\xff\xd8\x00\x00\x00\x00",
+        png(40, 30)[:18],
+    ):
         assert size_of(part(nothing)) is None

@@ -14,8 +14,11 @@ import pytest
 from dunoe.errors import BadRequest
 from dunoe.weights.header import read_header
 from dunoe.weights.tokenizing.cache import KEPT, LINES, VERSION
+from dunoe.weights.tokenizing.charsmap import Uniform
+from dunoe.weights.tokenizing.cuttings import CUTTINGS
 from dunoe.weights.tokenizing.merging import Bpe, Spm
-from dunoe.weights.tokenizing.seams import Seams
+from dunoe.weights.tokenizing.seams import END, Seams
+from dunoe.weights.tokenizing.splits import SEAM, _cut_by, split_of
 from dunoe.weights.tokenizing.tokenizer import Tokenizer, Tokenizers
 from dunoe.weights.tokenizing.unigram import Unigram
 from dunoe.weights.tokenizing.vocabulary import vocabulary_of
@@ -178,3 +181,31 @@ def test_a_piece_cut_at_its_seams_has_the_ids_of_the_whole(name: str) -> None:
 def test_half_a_surrogate_counts_as_the_replacement_letter() -> None:
     for name in ("gpt-2", "llama-spm"):
         assert tokenizer(name).encode("가\ud800나") == tokenizer(name).encode("가\ufffd나")
+
+
+def test_letters_that_stay_are_passed_over_and_the_others_become_the_same() -> None:
+    kind = tokenizer("nomic-bert-moe").kind
+    assert isinstance(kind, Unigram) and kind.uniform.charsmap is not None
+    moving = kind.uniform.charsmap.moving()
+    assert moving is not None and "\u0301" in moving and "e" not in moving
+    everywhere = Uniform(tokenizer("nomic-bert-moe").vocabulary.charsmap, [], None)
+    dice = random.Random(5)
+    letters = [*moving, *"\u0301\u0308\u1161\u11a8\n\u00a0" * 40, *"eA가\u1100 .\U0001d400𠀀" * 200]
+    for _ in range(3000):
+        text = "".join(dice.choices(letters, k=dice.randrange(1, 20)))
+        assert kind.uniform.text(text) == everywhere.text(text), ascii(text)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, row in CUTTINGS.items() if row.until_words < len(row.steps)]
+)
+def test_words_cut_together_are_cut_as_each_alone_step_by_step(name: str) -> None:
+    words = ["가", "漢字", "12345", "a1b2", "!?.", "٣٤", "x、y", "\r\n", "１２", "한글12漢"]  # noqa: RUF001
+    pieces = [[word] for word in words]
+    for step in CUTTINGS[name].steps[CUTTINGS[name].until_words :]:
+        cut = _cut_by(step)
+        pieces = [[part for piece in word for part in cut(piece)] for word in pieces]
+    _, cut_words = split_of(name)
+    assert cut_words is not None
+    marked = SEAM.join(cut_words(END.join(words))).split(END)
+    assert [[piece for piece in word.split(SEAM) if piece] for word in marked] == pieces

@@ -17,28 +17,25 @@ class Uniform:
     def __init__(self, charsmap: bytes, kept: list[str], moving: str | None) -> None:
         self.charsmap = Charsmap(charsmap) if charsmap else None
         self.starts = _Starts(kept)
-        is_told = (
-            moving is not None and "".join(kept).isascii()
-        )  # a beginning may end inside a letter
-        low = "".join(letter for letter in moving or "" if letter < "\U00010000")
-        self.touched = re.compile(f"[{re.escape(low)}]" if is_told and low else "[^ ]")
-        self.touched_high = re.compile(
-            f"[{re.escape(low)}\U00010000-\U0010ffff]" if is_told else "[^ ]"
+        is_told = moving is not None and not kept
+        low = "".join(letter for letter in moving or "" if " " != letter < "\U00010000")
+        self.touched, self.touched_high = (
+            re.compile(f"[{moved}]+" if is_told and moved else "[^ ]+")
+            for moved in (re.escape(low), re.escape(low) + "\U00010000-\U0010ffff")
         )
         self.part = lru_cache(2**15)(self._part)
 
     def text(self, text: str) -> str:
-        """The text; what stands between spaces is looked at only where a letter may change."""
+        """The text; it is looked at only where a letter may change."""
         if self.charsmap is None and not self.starts.bytes:
             return text
         out, at = [], 0
         for found in (self.touched_high if ASTRAL.search(text) else self.touched).finditer(text):
-            if found.start() >= at:
-                start = max(at, text.rfind(" ", at, found.start()) + 1)
-                end = text.find(" ", found.start())
-                end = len(text) if end < 0 else end
-                out += [text[at:start], self.part(text[start:end])]
-                at = end
+            start, end = found.span()
+            if start > at and text[start - 1] != " ":
+                start -= 1  # the map may know a letter that stays together with one behind it
+            out += [text[at:start], self.part(text[start:end])]
+            at = end
         return "".join([*out, text[at:]])
 
     def _part(self, part: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, compress, repeat
 
 from dunoe.weights.tokenizing.pairs import Best, merged
-from dunoe.weights.tokenizing.seams import END, LETTERS, SEAM, ByParts
-from dunoe.weights.tokenizing.splits import split_of
+from dunoe.weights.tokenizing.seams import END, LETTERS, ByParts
+from dunoe.weights.tokenizing.splits import SEAM, split_of
 from dunoe.weights.tokenizing.vocabulary import Vocabulary, broken
 from dunoe.weights.tokenizing.words import SPACE, words_of
 

@@ -4,17 +4,21 @@ Merging two sides of such a seam is merging each on its own: the ids are those o
 come again, their parts nearly always.
 """
 
+import re
 from codecs import charmap_build, charmap_encode
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, compress, count, groupby, islice
+from itertools import chain, filterfalse, groupby, islice
 from operator import add, itemgetter
+from string import ascii_letters
 
+from dunoe.weights.tokenizing.splits import SEAM
 from dunoe.weights.tokenizing.words import SPACE
 
 REMEMBERED = 2**20  # letters of parts whose ids are kept, all together
 NEIGHBOURS = 2**17  # pairs of letters that are remembered
-END = "\ud800"  # between pieces; no text has it
-SEAM = "\ud801"  # nor this one
+END = "\ud800"  # between pieces; no text has it, nor `SEAM`
+_PLAIN = ascii_letters + " " + SPACE
+_PLAIN_WORD = re.compile("[Ġ▁]?[A-Za-z]*")
 _NO_ID = -2  # in place of the end of a piece
 _NO_TEXT = "ÿ"  # the letter of byte 255, which is in no text either
 
@@ -38,7 +42,7 @@ def pairs_of(tokens: Iterable[str], *, spells_bytes: bool) -> str:
 
     Between plain letters (a to z, spaces) is no seam, so their tokens say nothing.
     """
-    wanted = [token for token in tokens if not _is_plain_word(token)]
+    wanted = filterfalse(_PLAIN_WORD.fullmatch, tokens)
     if spells_bytes:
         spelled = charmap_encode(_NO_TEXT.join(wanted), "replace", charmap_build(LETTERS))[0]
         row = spelled.decode("utf-8", "surrogateescape")
@@ -52,17 +56,14 @@ def pairs_of(tokens: Iterable[str], *, spells_bytes: bool) -> str:
     )
 
 
-def _is_plain_word(token: str) -> bool:
-    bare = token[1:] if token[0] in "Ġ▁" else token
-    return bare.isascii() and (bare.isalpha() or not bare)
-
-
 class Seams(dict[str, str]):
     """For two neighbours the left one, with a mark behind it where a seam lies; found when first asked for."""
 
     def __init__(self, pairs: str) -> None:
         super().__init__()
         self.behind = {letters[0]: letters[1:] for letters in pairs.split(END) if letters}
+        self.joins = {END: ("", "")}  # for a letter what stands behind it, and behind its last byte
+        self.firsts = {END: END}  # the first byte of a letter
         self.marked: dict[str, str] = {}  # one text for all pairs that begin alike
 
     def __missing__(self, pair: str) -> str:
@@ -75,23 +76,21 @@ class Seams(dict[str, str]):
 
     def lies_between(self, left: str, right: str) -> bool:
         """No token has both letters, nor the last byte of one and the first of the other."""
-        if END in (left, right):
-            return True
-        behind = self.behind.get(left, "")
-        if right in behind or (_is_plain(left) and _is_plain(right)):
-            return False
-        last, first = chr(0xDC00 + left.encode()[-1]), chr(0xDC00 + right.encode()[0])
-        behind_byte = self.behind.get(last, "")
-        return not (first in behind or right in behind_byte or first in behind_byte)
+        if left not in self.joins:
+            behind = self.behind.get(left, "") + (_PLAIN if left in _PLAIN else "")
+            self.joins[left] = behind, self.behind.get(chr(0xDC00 + left.encode()[-1]), "")
+        if right not in self.firsts:
+            self.firsts[right] = chr(0xDC00 + right.encode()[0])
+        letters, behind_byte = self.joins[left]
+        first = self.firsts[right]
+        return not (
+            right in letters or first in letters or right in behind_byte or first in behind_byte
+        )
 
     def parts(self, row: str) -> list[str]:
         """A text cut at every seam."""
         marked = "".join(map(self.__getitem__, map(add, row, islice(row, 1, None))))
         return (marked + row[-1:]).split(SEAM)
-
-
-def _is_plain(letter: str) -> bool:
-    return (letter.isascii() and letter.isalpha()) or letter in (" ", SPACE)
 
 
 class ByParts:
@@ -109,9 +108,9 @@ class ByParts:
         parts = self.seams.parts(END.join([*pieces, ""]))
         known = self.learned(set(parts))
         ids = tuple(chain.from_iterable(map(known.__getitem__, parts)))
-        ends = compress(count(), map(_NO_ID.__eq__, ids))
         out, at = {}, 0
-        for piece, end in zip(pieces, ends, strict=True):
+        for piece in pieces:
+            end = ids.index(_NO_ID, at)
             out[piece] = ids[at:end]
             at = end + 1
         return out

@@ -9,6 +9,8 @@ from dunoe.weights.tokenizing.cuttings import CUTTINGS, DIGITS_IN_THREES, NUMBER
 
 Split = Callable[[str], list[str]]
 
+SEAM = "\ud801"  # between pieces that stand in one text; no text has it
+
 # A letter below U+10000 of each category that no pattern names: it stands for those above, so that every
 # class is one that `re` keeps as a table of bits.
 _STANDS_FOR = {"L": "\u00aa", "N": "\u00b2", "M": "\u0300", "P": "\u00a1", "S": "\u00a9"}
@@ -78,9 +80,10 @@ def _spelled(pattern: str) -> str:
 
 def _cut_by(pattern: str) -> Split:
     spelled = _spelled(pattern)
-    if r"[^\s\p{L}" not in pattern:  # it does not match everywhere
-        spelled = rf"{spelled}|(?:(?!{spelled})[\s\S])+"
-    return re.compile(spelled).findall
+    if r"[^\s\p{L}" in pattern:  # it matches everywhere
+        return re.compile(spelled).findall
+    cut = re.compile(f"({spelled})").split
+    return lambda text: [piece for piece in cut(text) if piece]
 
 
 def _threes(run: str) -> list[str]:
@@ -132,16 +135,33 @@ def split_of(name: str) -> tuple[Split, Split | None]:
     steps = [_CUTS[step] if step in _CUTS else _cut_by(step) for step in cutting.steps]
     standing = _Standing(cutting.astral)
     first, rest = steps[: cutting.until_words], steps[cutting.until_words :]
-    return _in_steps(first, standing), _in_steps(rest, standing) if rest else None
+    return _split(_by_pieces(first), standing), _split(_in_a_row(rest), standing) if rest else None
 
 
-def _in_steps(steps: list[Split], standing: "_Standing") -> Split:
+def _by_pieces(steps: list[Split]) -> Split:
+    """Each step cuts every piece of the one before."""
+
     def cut(text: str) -> list[str]:
         pieces = steps[0](text)
         for step in steps[1:]:
             pieces = [part for piece in pieces for part in step(piece)]
         return pieces
 
+    return cut
+
+
+def _in_a_row(steps: list[Split]) -> Split:
+    """The same where no step looks at what stands beside: each cuts all pieces at once, as one text."""
+
+    def cut(text: str) -> list[str]:
+        for step in steps:
+            text = SEAM.join(step(text))
+        return text.split(SEAM)
+
+    return cut
+
+
+def _split(cut: Split, standing: "_Standing") -> Split:
     def split(text: str) -> list[str]:
         if ASTRAL.search(text) is None:
             return cut(text)

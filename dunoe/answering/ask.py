@@ -10,7 +10,7 @@ from anyio.to_thread import run_sync
 from dunoe.answering import fence, guard
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
-from dunoe.answering.followup import hops, leans, rewritten, speaking_of, together
+from dunoe.answering.followup import hops, leans, rewritten, speaking_of, subject, together
 from dunoe.answering.masking import masked_candidates
 from dunoe.answering.pack import Candidate, Packed, pack
 from dunoe.answering.prompts import Prompts, Turn
@@ -204,9 +204,10 @@ class Answerer:
         alone = await self._reader.find(question, [question.text, *more])
         if _has_relevant(alone) and not leans(question.text):
             return alone
-        both = together(draft.turns, question.text)
-        found = await self._reader.find(question, [both, *more])
-        candidates = await run_sync(speaking_of, question.text, found.candidates)
+        both = await run_sync(together, draft.turns, question.text)
+        about = await run_sync(subject, draft.turns, question.text)
+        found = await self._reader.find(question, [both, *more], about)
+        candidates = await run_sync(speaking_of, question.text, found.candidates, about)
         if not candidates or not is_relevant(found.features):
             return alone
         draft.searched = both
@@ -226,7 +227,7 @@ class Answerer:
         yield Silent(why)
         if finding is not None:
             checker = Checker(draft.sources)
-            text = await run_sync(quote, draft.prompts, draft.sources, draft.searched, checker)
+            text = await run_sync(quote, draft.prompts, draft.sources, finding.asked, checker)
             for citation in checker.citations:
                 yield Cited(citation)
             yield draft.say(text)

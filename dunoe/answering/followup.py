@@ -60,8 +60,16 @@ def _is_of(line: str, turns: Sequence[Turn], question: str) -> bool:
 
 
 def together(turns: Sequence[Turn], question: str) -> str:
-    """The last question and this one, for a search without a model."""
-    return f"{turns[-1].question[:LENGTH]} {question}" if turns else question
+    """The last question that stands alone, what was asked of it, and this, for a search without a model."""
+    said = [turn.question[:LENGTH] for turn in turns]
+    topic = next((at for at in reversed(range(len(said))) if not leans(said[at])), 0)
+    return " ".join([*said[topic : topic + 1], *said[topic + 1 :][-TURNS:], question])
+
+
+def subject(turns: Sequence[Turn], question: str) -> str:
+    """The last question that has a word of its own: what is spoken of now, and where in a passage to look."""
+    asked = (question, *(turn.question[:LENGTH] for turn in reversed(turns)))
+    return next((one for one in asked if _own(one)), question)
 
 
 def leans(question: str) -> bool:
@@ -71,12 +79,13 @@ def leans(question: str) -> bool:
     return not _own(question)
 
 
-def speaking_of(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+def speaking_of(question: str, candidates: Sequence[Candidate], about: str = "") -> list[Candidate]:
     """Those that have what this question asks for, and not what the one before it did.
 
-    That is a word of its own; of a question that seems to stand alone, more than half of them.
+    That is a word of its own; of a question that seems to stand alone, more than half of them. about: its subject, if
+    it has no such word.
     """
-    own = _own(question)
+    own = _own(about or question)
     least = min(1, len(own)) if leans(question) else len(own) // 2 + 1
     return [one for one in candidates if len(own & _said_by(one)) >= least]
 

@@ -22,11 +22,13 @@ AROUND = 8  # passages before and after a found one that a source may grow into
 class Finding:
     """What a search brought.
 
-    candidates: best first, each with its section and what stands around it. features: how sure the search is of the
-    first. is_empty: there is nothing in the library at all. modes: what the search really did.
+    candidates: best first, each with its section and what stands around it. asked: the words that its places were
+    chosen by. features: how sure the search is of the first. is_empty: there is nothing in the library at all.
+    modes: what the search really did.
     """
 
     candidates: Sequence[Candidate]
+    asked: str
     features: Features
     is_empty: bool = False
     modes: tuple[str, ...] = ()
@@ -42,20 +44,24 @@ class Reader:
         """first: waits for documents that are being read; False where none are."""
         self._search, self._documents, self._first = search, documents, first
 
-    async def find(self, question: Question, texts: Sequence[str]) -> Finding:
-        """The passages for a question; texts: what to search, the question itself or what it was made into."""
-        found = await self._found(question, texts)
+    async def find(self, question: Question, texts: Sequence[str], asked: str = "") -> Finding:
+        """The passages for a question; texts: what to search, the question itself or what it was made into.
+
+        asked: the words that tell where in a passage to look; all that was searched where there are none.
+        """
+        asked = asked or " ".join(texts)
+        found = await self._found(question, texts, asked)
         if found.is_empty and await self._first():
-            found = await self._found(question, texts)
+            found = await self._found(question, texts, asked)
         return found
 
-    async def _found(self, question: Question, texts: Sequence[str]) -> Finding:
+    async def _found(self, question: Question, texts: Sequence[str], asked: str) -> Finding:
         every = [await self._search.find(_wish(question, text)) for text in texts]
         hits = _merged(every, question.top_k)
-        candidates = await run_sync(self._candidates, hits, " ".join(texts))
+        candidates = await run_sync(self._candidates, hits, asked)
         is_empty = not hits and not (await run_sync(self._documents.counts)).documents
         first = every[0]
-        return Finding(candidates, first.features, is_empty, first.modes, first.warnings)
+        return Finding(candidates, asked, first.features, is_empty, first.modes, first.warnings)
 
     def _candidates(self, hits: Sequence[Hit], asked: str) -> list[Candidate]:
         return [

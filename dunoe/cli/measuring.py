@@ -19,7 +19,7 @@ from dunoe.cli.client import Json
 from dunoe.cli.terminal import console, print_table, said
 from dunoe.errors import Text
 from dunoe.library.evaluate import Figure, Qrels, Scores, evaluate
-from dunoe.library.search import NO_MODEL
+from dunoe.library.search import NO_MODEL, NO_RERANKER
 
 Mode = Literal["lexical", "dense", "hybrid", "rerank"]
 MODES: tuple[Mode, ...] = ("lexical", "dense", "hybrid", "rerank")
@@ -113,7 +113,7 @@ async def measure(
     ms = []
     first = await find(next(iter(questions.values())), mode)
     if NEEDS[mode] not in first.modes:
-        why = [one for one in first.warnings if one != said(NO_MODEL)]
+        why = [one for one in first.warnings if one not in map(said, (NO_MODEL, NO_RERANKER))]
         return Measured(mode, problem="; ".join(why) or said(MISSING[NEEDS[mode]]))
     for number, (id_, question) in enumerate(questions.items()):
         bar.show(mode, number, len(questions))

@@ -15,7 +15,7 @@ from dunoe.library.trial import DEPTH
 from dunoe.settings import Settings
 
 _ANSWER = "answer"
-LIKE = 5  # headings that are named to who spelt one otherwise
+LIKE = 20  # headings that are named to who spelt one otherwise, the most alike first
 
 
 def of_the_library(
@@ -107,8 +107,7 @@ async def check(client: Client, one: Judged) -> None:
         for piece in passages
     ):
         return
-    known = dict.fromkeys(name.strip() for piece in passages for name in piece["heading"])
-    like = ", ".join(get_close_matches(one.heading, known, LIKE, cutoff=0))
+    like = ", ".join(get_close_matches(one.heading, document["headings"], LIKE, cutoff=0))
     raise NotFound(
         Text(f"제목이 없습니다: {one.heading}", f"there is no heading {one.heading}"),
         Text(f"이 파일의 제목: {like}", f"headings of this file: {like}")

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import typer
 from rich.text import Text as Line
 
+from dunoe.answering import source
 from dunoe.cli import filters
 from dunoe.cli.client import Json
 from dunoe.cli.library import ready
@@ -14,6 +15,7 @@ from dunoe.cli.terminal import (
     AsJson,
     ConfigFile,
     console,
+    language,
     one_line,
     print_json,
     said,
@@ -21,6 +23,7 @@ from dunoe.cli.terminal import (
     settings_from,
 )
 from dunoe.errors import BadRequest, Text
+from dunoe.library.passage import Place
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -99,19 +102,18 @@ def asked(wanted: dict[str, object]) -> str:
 
 
 def place_of(found: Json) -> str:
-    """Lines, page, slide or cells, as far as there are any."""
-    parts = []
-    if found["lines"]:
-        first, last = found["lines"]
-        span = str(first) if first == last else f"{first}-{last}"
-        parts.append(said(Text(f"{span}줄", f"line {span}" if first == last else f"lines {span}")))
-    if found["page"] is not None:
-        parts.append(said(Text(f"{found['page']}쪽", f"page {found['page']}")))
-    if found["slide"] is not None:
-        parts.append(said(Text(f"슬라이드 {found['slide']}", f"slide {found['slide']}")))
-    if found["cells"]:
-        parts.append(str(found["cells"]))
-    return " · ".join(parts)
+    """Cells, page, slide or lines, as citations say it."""
+    first, last = found["lines"] or (None, None)
+    place = Place(
+        line=first,
+        line_end=last,
+        page=found["page"],
+        page_end=found["page_end"],
+        slide=found["slide"],
+        slide_end=found["slide_end"],
+        cells=found["cells"],
+    )
+    return source.where(place, language())
 
 
 def where(found: Json) -> str:

@@ -33,6 +33,10 @@ NO_MODEL = Text(
     "임베딩 모델이 없어 낱말로만 찾았습니다",
     "there is no embedding model: words alone were searched",
 )
+NO_RERANKER = Text(
+    "재정렬 모델이 없어 찾은 순서 그대로입니다",
+    "there is no reranking model: what was found stays in its order",
+)
 MAKING = Text(
     "벡터를 아직 만드는 중이라 낱말로만 찾았습니다",
     "vectors are still being made: words alone were searched",
@@ -82,7 +86,7 @@ class Wish:
     mode: Mode = "hybrid"
     top_k: int = 10
     min_score: float = 0.0
-    use_reranking: bool = True
+    use_reranking: bool = False
     operator: query.Operator = "OR"
 
 
@@ -311,9 +315,10 @@ class Search:
         try:
             scores = await self._models.rerank(asked.text, [_readable(hit) for hit in first])
         except Problem as problem:
-            legs.warnings.append(_without(problem, "재순위", "reranking"))
+            legs.warnings.append(_without(problem, "재정렬", "reranking"))
             return hits
         if scores is None:
+            legs.warnings.append(NO_RERANKER)
             return hits
         legs.modes.append("rerank")
         judged = [

@@ -157,6 +157,7 @@ async def document(asked: Asked) -> None:
         {
             **document_json(row),
             "content": "".join(one.text for one in pieces),
+            "headings": list(dict.fromkeys(name for one in pieces for name in _named(one))),
             "warnings": list(row.warnings),
             "passages": [{"id": one.id, **spot_json(_whole(one))} for one in pieces],
             "highlight": passage and spot_json(_meant(passage, query.start)),
@@ -167,6 +168,11 @@ async def document(asked: Asked) -> None:
 def _whole(passage: PassageRow) -> Spot:
     headings = shared(one.headings for one in spots_of(passage))
     return Spot(passage.start, passage.end, headings, place_of(passage))
+
+
+def _named(passage: PassageRow) -> list[str]:
+    """Every heading that something in it stands under."""
+    return [name for spot in spots_of(passage) for name in spot.headings]
 
 
 def _meant(passage: PassageRow, start: int | None) -> Spot:

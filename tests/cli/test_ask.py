@@ -53,7 +53,7 @@ async def test_an_answer_comes_with_the_sources_it_cites(
         done = await anyio.to_thread.run_sync(lambda: told("ask", QUESTION))
         prompt = (await fake.came("/v1/chat/completions")).body["messages"][-1]["content"]
     assert (done.code, done.err) == (0, "임베딩 모델이 없어 낱말로만 찾았습니다\n")
-    assert done.out == "사과는 빨간 색이다 [1].\n\n출처\n[1] notes/과일.md > 과일  1-3줄\n"
+    assert done.out == "사과는 빨간 색이다 [1].\n\n출처\n[1] notes/과일.md > 과일  1\u20133행\n"
     assert "사과의 색은 빨강이다." in prompt
 
 
@@ -122,7 +122,7 @@ def test_without_server_and_model_passages_are_quoted(
     assert "사과의 색은 빨강이다." in done.out
     assert "dunoe models pull" in done.out
     assert "dunoe models pull" not in done.err  # said once
-    assert "[1] notes/과일.md > 과일  1-3줄\n" in done.out
+    assert "[1] notes/과일.md > 과일  1\u20133행\n" in done.out
     said = json.loads(typed("ask", QUESTION, "--json").out)
     assert said["sources"][0]["file"] == "notes/과일.md"
     assert said["model_used"] is None
@@ -183,7 +183,7 @@ def test_a_refusal_names_the_nearest_documents(typed: Callable[..., Said], tmp_p
     (tmp_path / "dunoe.toml").write_text('[server]\nport = 9\n[library]\nfolders = ["notes"]\n')
     done = typed("ask", "사과 주스를 만드는 회사의 전화번호와 주소와 대표자 이름은?")
     assert done.code == 0
-    assert "\n\n가까운 문서\n[1] notes/과일.md > 과일  1-3줄\n" in done.out
+    assert "\n\n가까운 문서\n[1] notes/과일.md > 과일  1\u20133행\n" in done.out
 
 
 def test_a_question_that_is_none_is_refused(typed: Callable[..., Said]) -> None:

@@ -285,22 +285,30 @@ async def test_a_reranker_has_the_last_word(shelf: Shelfful) -> None:
     shelf.add("a.md", ("소유권 하나", EAST))
     shelf.add("b.md", ("소유권 둘", EAST))
     shelf.reranks = {"둘": 4.0, "하나": -1.0}
-    found = await shelf.search.find(Wish("소유권"))
+    found = await shelf.search.find(Wish("소유권", use_reranking=True))
     assert files(found) == ["b.md", "a.md"]
     assert found.hits[0].scores.rerank == 4.0
     assert found.hits[0].score == pytest.approx(0.982, abs=0.001)
     assert found.modes == ("lexical", "dense", "rerank")
     assert found.features.rerank == 4.0
-    found = await shelf.search.find(Wish("소유권", use_reranking=False))
+    found = await shelf.search.find(Wish("소유권"))
     assert "rerank" not in found.modes
+
+
+async def test_who_wants_a_reranker_where_there_is_none_is_told(wordy: Shelfful) -> None:
+    wordy.add("a.md", "소유권 하나")
+    found = await wordy.search.find(Wish("소유권", use_reranking=True))
+    assert files(found) == ["a.md"]
+    assert any("재정렬 모델이 없" in warning.ko for warning in found.warnings)
+    assert not (await wordy.search.find(Wish("소유권", mode="lexical"))).warnings
 
 
 async def test_a_reranker_that_is_away_changes_nothing(wordy: Shelfful) -> None:
     wordy.add("a.md", "소유권 하나")
     wordy.reranks, wordy.is_away = {}, True
-    found = await wordy.search.find(Wish("소유권"))
+    found = await wordy.search.find(Wish("소유권", use_reranking=True))
     assert files(found) == ["a.md"]
-    assert any("재순위" in warning.ko for warning in found.warnings)
+    assert any("재정렬" in warning.ko for warning in found.warnings)
 
 
 async def test_what_scores_too_little_is_left_out(wordy: Shelfful) -> None:

@@ -83,8 +83,8 @@ class EdgeFolder:
         """Raise Unavailable when so many bytes would not leave enough free."""
         with disk(self.path):
             free = shutil.disk_usage(self.path).free
-        if free < self._spare_bytes + more:
-            raise refusals.disk_full(self.path)
+        if free < (wanted := self._spare_bytes + more):
+            raise refusals.disk_full(self.path, free, wanted)
 
     def _read(self) -> int | None:
         """The number of the true shard; None in a new folder."""

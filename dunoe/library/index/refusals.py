@@ -60,12 +60,14 @@ def other_model(folder: Path | str) -> Unavailable:
     )
 
 
-def disk_full(folder: Path) -> Unavailable:
-    """There is no room to write safely."""
+def disk_full(folder: Path, free: int, wanted: int) -> Unavailable:
+    """There is no room to write safely: so many bytes are free, and so many have to be."""
+    has, needs = free // 2**20, -(-wanted // 2**20)
     return Unavailable(
         Text(
-            f"디스크가 거의 찼습니다. 색인에 더 쓰지 않습니다: {folder}",
-            f"the disk is nearly full; nothing more is written to the index: {folder}",
+            f"디스크에 {has:,} MiB만 남아 색인에 더 쓰지 않습니다 ({needs:,} MiB가 비어 있어야 합니다): {folder}",
+            f"only {has:,} MiB of the disk are free and {needs:,} MiB have to be; "
+            f"nothing more is written to the index: {folder}",
         ),
         Text("자리를 비운 뒤 다시 하세요.", "make room, then try again."),
         code="disk_full",

@@ -1,5 +1,6 @@
 """The embedded index and the world: killed, opened twice, broken, no room; and tidied while it is used."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -146,6 +147,9 @@ def test_a_nearly_full_disk_takes_no_more_but_still_answers(folder: Path) -> Non
     with pytest.raises(Unavailable) as caught:
         index.put([point("b", {7: 1.0})])
     assert caught.value.code == "disk_full"
+    free, wanted = re.findall(r"([\d,]+) MiB", caught.value.message.ko)
+    assert wanted == f"{2**40:,}"
+    assert int(free.replace(",", "")) > 0
     assert [found.id for found in index.lexical(ask(7), ANY, 10)] == [name("a")]
     index.close()
 

@@ -88,7 +88,8 @@ _FIGURE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NONE = Decimal(0)
-_RANGE = re.compile(rf"\s?[~∼〜-]\s?{_DIGITS}\s?({_POWER}+)")  # noqa: RUF001 - as it is written
+_TO = re.compile(r"\s?[~∼〜-]\s?\d")  # noqa: RUF001 - as it is written
+_RANGE = re.compile(rf"\s?[~∼〜-]\s?{_DIGITS}\s?({_POWER}+)")  # noqa: RUF001 - the same
 _TOKEN = re.compile(
     rf"[\d,.]+|{'|'.join(_THOUSANDS)}|[{''.join(_SINO)}십백천만억조]", re.IGNORECASE
 )
@@ -210,9 +211,10 @@ def _clock(found: re.Match[str]) -> Iterator[_Figure]:
 
 def _digits(found: re.Match[str]) -> Iterator[_Figure]:
     worth, kind = _worth(found["digits"]), _kind(found.string, found.end())
-    half = found["half"] or _half(found.string, found.end())
-    if worth <= 24 and (half or kind == "시"):
-        yield _Figure(_hours(worth, half), "시")
+    half = _half(found.string, found.end())
+    is_hour = half or kind == "시" or (found["half"] and _TO.match(found.string, found.end()))
+    if is_hour and worth <= 24:
+        yield _Figure(_hours(worth, found["half"] or half), "시")
     elif kind == "나열":
         yield _Figure(frozenset({worth}), is_asked=worth > 10)
     else:

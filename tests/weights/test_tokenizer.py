@@ -150,7 +150,7 @@ def test_a_kept_file_with_a_right_sum_and_wrong_words_is_made_again(tmp_path: Pa
     (place,) = tmp_path.glob("*.tokens")
     whole = place.read_bytes()
     start = len(VERSION) + 8
-    for wrong in (b"[]", b"{}", whole[start + 8 :].replace(b'"keys":', b'"kegs":', 1), b"1" * 99):
+    for wrong in (b"[]", b"{}", whole[start + 8 :].replace(b'"rows":', b'"raws":', 1), b"1" * 99):
         rest = len(wrong).to_bytes(8, "little") + wrong
         place.write_bytes(VERSION + zlib.crc32(rest).to_bytes(8, "little") + rest)
         assert Tokenizer.of(path, tmp_path).encode("안녕") == tokenizer("gpt-2").encode("안녕")

@@ -25,7 +25,7 @@ from dunoe.weights.tokenizing.special import Special
 from dunoe.weights.tokenizing.vocabulary import Vocabulary, numbered, vocabulary_of
 from dunoe.weights.tokenizing.words import SEVERAL
 
-VERSION = b"dunoe tokens 4\n"
+VERSION = b"dunoe tokens 5\n"
 KEPT = 16  # vocabularies; a person has few models, and each takes 1 to 15 MB
 LINES = 64  # model files whose vocabulary is remembered
 SPOILED = (OSError, ValueError, KeyError, TypeError, IndexError)

@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left
 from codecs import charmap_decode
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, compress, repeat
+from itertools import chain, compress, count, repeat
 
 from dunoe.weights.tokenizing.pairs import Best, merged
 from dunoe.weights.tokenizing.seams import END, LETTERS, ByParts
@@ -16,26 +16,26 @@ from dunoe.weights.tokenizing.splits import SEAM, split_of
 from dunoe.weights.tokenizing.vocabulary import Vocabulary, broken
 from dunoe.weights.tokenizing.words import SPACE, words_of
 
+LONG = 0xFFFF  # letters of a merge's left side; of longer ones only the rest is looked at
 SEEN = 2**16  # pairs of symbols whose merge is remembered
 
 
 class Merges:
     """The list of merges as a sorted table: it is read from disk as it lies, without building anything.
 
-    keys: the id of what a merge gives and the length of its left side in one number, sorted; files have them nearly in
-    this order. ranks lie beside them. Ids from the tokens' count on are `phantoms`: texts that merges give, and
+    rows: the id of what a merge gives, the length of its left side and its rank in one number each, sorted; files have
+    them nearly in this order. Ids from the tokens' count on are `phantoms`: texts that merges give, and
     letters, that are no token.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
-        keys: "array[int]",
-        ranks: "array[int]",
+        rows: "array[int]",
         phantoms: list[str],
     ) -> None:
         self.tokens, self.by_text = vocabulary.tokens, vocabulary.by_text
-        self.keys, self.ranks, self.phantoms = keys, ranks, phantoms
+        self.rows, self.phantoms = rows, phantoms
         self.phantom_ids = {text: len(self.tokens) + n for n, text in enumerate(phantoms)}
         self._seen: dict[int, Best[int]] = {}
 
@@ -52,16 +52,14 @@ class Merges:
             for text in unnamed:
                 names.setdefault(text, len(names))
             results = list(map(names.get, wholes))
-        keys = [
-            result << 32 | cut
-            for result, cut in zip(results, cuts, strict=True)
+        rows = sorted(
+            result << 40 | (cut & LONG) << 24 | rank
+            for result, cut, rank in zip(results, cuts, count())
             if result is not None
-        ]
-        order = sorted(range(len(keys)), key=keys.__getitem__)
+        )
         return cls(
             vocabulary,
-            array("Q", map(keys.__getitem__, order)),
-            array("I", order),
+            array("Q", rows),
             list(names)[len(vocabulary.tokens) :],
         )
 
@@ -70,14 +68,13 @@ class Merges:
         cls, vocabulary: Vocabulary, tables: Mapping[str, memoryview], phantoms: list[str]
     ) -> "Merges":
         """The table where it lies as `tables` gave it."""
-        keys, ranks = array("Q"), array("I")
-        keys.frombytes(tables["keys"])
-        ranks.frombytes(tables["ranks"])
-        return cls(vocabulary, keys, ranks, phantoms)
+        rows = array("Q")
+        rows.frombytes(tables["rows"])
+        return cls(vocabulary, rows, phantoms)
 
     def tables(self) -> dict[str, bytes]:
         """What `lying_in` takes."""
-        return {"keys": self.keys.tobytes(), "ranks": self.ranks.tobytes()}
+        return {"rows": self.rows.tobytes()}
 
     def best(self, left: int, right: int) -> Best[int]:
         """The rank and result of two symbols."""
@@ -96,10 +93,10 @@ class Merges:
         result = self.number(left + right)
         if result is None:
             return None
-        key = result << 32 | len(left)
-        at = bisect_left(self.keys, key)
-        is_there = at < len(self.keys) and self.keys[at] == key
-        return (self.ranks[at], result) if is_there else None
+        key = result << 16 | len(left) & LONG
+        at = bisect_left(self.rows, key << 24)
+        row = self.rows[at] if at < len(self.rows) else 0
+        return (row & 0xFFFFFF, result) if row >> 24 == key else None
 
     def number(self, text: str) -> int | None:
         """The id of a token or of a phantom."""

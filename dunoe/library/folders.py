@@ -23,17 +23,22 @@ IGNORE_FILES = (".gitignore", ".dunoeignore")  # the later one wins
 _JUNK = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "bower_components"})
 _JUNK |= {"$RECYCLE.BIN", "System Volume Information", "__MACOSX"}
 # What editors, offices and downloads leave beside a file while it is open.
-_PASSING = ("~", ".tmp", ".part", ".partial", ".crdownload", ".swp", ".lock")
+_PASSING = ("~", ".tmp", ".part", ".partial", ".crdownload", ".swp")
+# What tools write for tools: every word of a project stands in it, and no answer.
+_MADE = (
+    *(".lock", "package-lock.json", "npm-shrinkwrap.json", "packages.lock.json", "pnpm-lock.yaml"),
+    *("go.sum", "gradle.lockfile", ".min.js", ".min.mjs", ".min.css"),
+    *(".js.map", ".mjs.map", ".cjs.map", ".css.map"),
+)
 
-
-WhyNot = Literal["", "empty_file", "no_file", "link_broken", "link_out"]
+WhyNot = Literal["", "empty_file", "no_file", "link_broken", "link_out", "generated"]
 
 
 class Seen(NamedTuple):
     """One file as the walk found it. path: to open it with. folder: the library folder, as written.
 
     why_not: nobody has to open it to know that it cannot be read; empty where it may be. Size and time of a link
-    that is not followed are its own.
+    that is not followed are its own; the time of what is generated is 0, so that it is another file once it is wanted.
     """
 
     path: str
@@ -121,11 +126,12 @@ class _Ignored:
         ]
         return _Ignored([*self._specs, *more]) if more else self
 
-    def hides(self, inside: str) -> bool:
+    def hides(self, inside: str) -> bool | None:
+        """Whether a path is not wanted; None where nobody has said."""
         for length, spec in reversed(self._specs):
             if (hidden := _verdict(spec, inside[length:])) is not None:
                 return hidden
-        return False
+        return None
 
 
 class _Folder(NamedTuple):
@@ -189,9 +195,10 @@ class Walk:
             if _is_folder(entry):
                 if self._enters(entry.name, inside, ignored) and self._is_followed(entry, root):
                     yield _Folder(entry.path, f"{inside}/", ignored), entry.is_symlink()
-            elif self._rules.takes(inside) and not ignored.hides(inside):
+            elif self._rules.takes(inside) and not (hidden := ignored.hides(inside)):
+                is_made = hidden is None and entry.name.lower().endswith(_MADE)
                 with suppress(OSError):  # it vanished
-                    self._note(entry, root)
+                    self._note(entry, root, is_made=is_made)
 
     def _is_followed(self, entry: os.DirEntry[str], root: str) -> bool:
         """May we go in? What a link leads to in another library folder is read there."""
@@ -205,11 +212,14 @@ class Walk:
                 self._note(entry, root)
         return False
 
-    def _note(self, entry: os.DirEntry[str], root: str) -> None:
+    def _note(self, entry: os.DirEntry[str], root: str, *, is_made: bool = False) -> None:
         """What is no folder, and links that are not followed. Raises OSError where it vanished."""
         if not entry.is_symlink():
             found = entry.stat()
-            self._file(_seen(entry.path, root, found, _why_not(found)), found)
+            seen = _seen(entry.path, root, found, _why_not(found))
+            if is_made and not seen.why_not:
+                seen = seen._replace(mtime_ns=0, why_not="generated")
+            self._file(seen, found)
         elif not (target := Path(os.path.realpath(entry.path))).exists():
             self._link(entry, root, "link_broken")
         elif self._is_out(str(target)):

@@ -231,7 +231,7 @@ class Library:
         return folders + await run_sync(partial(self.documents.failures, without=SKIPPED))
 
     async def skipped(self) -> list[FailureRow]:
-        """Files that nobody expects to be read: empty ones, pictures, archives, programs."""
+        """Files that nobody expects to be read: empty ones, pictures, programs, what tools have made."""
         return await run_sync(partial(self.documents.failures, codes=SKIPPED))
 
     async def label(self, documents: Collection[str], label: str) -> None:

@@ -9,7 +9,7 @@ from dunoe.library.parsing.kinds import MODULES
 from dunoe.library.unreadable import Unreadable
 
 # Of the codes of failures: there is nothing to mend. A picture is not a broken document, and nothing is nothing.
-SKIPPED = ("unsupported", "empty_file")
+SKIPPED = ("unsupported", "empty_file", "generated")
 
 # Who gives a file such a name says that it can be read. `.ts` is a video, too.
 _PROMISES = sniff.MARKDOWN | sniff.HTML | sniff.MAIL | code.ENDINGS.keys() - {".ts"}
@@ -26,6 +26,18 @@ def unread(seen: Seen) -> Unreadable | None:
                 Text("빈 파일입니다 (0바이트)", "this file is empty (0 bytes)"),
                 Text("내용이 생기면 읽습니다.", "it is read once something is in it."),
                 code="empty_file",
+            )
+        case "generated":
+            return Unreadable(
+                Text(
+                    "도구가 만든 파일이라 읽지 않습니다",
+                    "a tool has made this file for tools: it is not read",
+                ),
+                Text(
+                    f"읽으려면 .dunoeignore에 `!{seen.name}`을(를) 적으세요.",
+                    f"to read it, write `!{seen.name}` into a .dunoeignore.",
+                ),
+                code="generated",
             )
         case "no_file":
             return Unreadable(

@@ -61,6 +61,21 @@ def test_what_nobody_needs_to_open_is_seen_with_its_reason(tmp_path: Path) -> No
     }
 
 
+MADE = ("yarn.lock", "web/package-lock.json", "web/app.min.js", "web/app.js.map", "go.sum")
+
+
+def test_what_tools_make_for_tools_is_skipped_and_said(tmp_path: Path) -> None:
+    grow(tmp_path, "lock.md", "map.json", "min.js", *MADE)
+    assert seen(tmp_path) == ["lock.md", "map.json", "min.js"]
+    assert unread(tmp_path) == dict.fromkeys(MADE, "generated")
+
+
+def test_an_ignore_file_brings_back_what_a_tool_has_made(tmp_path: Path) -> None:
+    grow(tmp_path, *MADE)
+    (tmp_path / ".dunoeignore").write_text("!*.lock\n!app.min.js\n")
+    assert seen(tmp_path) == ["web/app.min.js", "yarn.lock"]
+
+
 @pytest.mark.parametrize(
     ("ignore", "left"),
     [

@@ -293,6 +293,23 @@ async def test_an_empty_file_is_read_once_something_is_in_it(library: Library, n
     assert (the(library, "a.md").id, await library.skipped()) == (before, [])
 
 
+async def test_what_a_tool_has_made_is_read_once_somebody_wants_it(
+    library: Library, notes: Path
+) -> None:
+    (notes / "package-lock.json").write_text('{"name": "두뇌", "lockfileVersion": 3}')
+    await library.sync()
+    (skipped,) = await library.skipped()
+    assert (skipped.code, (await library.status()).counts.documents) == ("generated", 0)
+    (notes / ".dunoeignore").write_text("!package-lock.json\n")
+    await library.sync()
+    assert (await library.skipped(), (await library.status()).counts.documents) == ([], 1)
+    (notes / ".dunoeignore").unlink()
+    await library.sync()
+    assert (await library.status()).counts.documents == 0
+    (skipped,) = await library.skipped()
+    assert "!package-lock.json" in skipped.hint.ko
+
+
 async def test_a_link_that_leads_out_goes_from_the_list_when_its_folder_is_added(
     library: Library, notes: Path, tmp_path: Path
 ) -> None:

@@ -307,10 +307,85 @@ def gemma4(path: Path) -> Path:
     return pen.done()
 
 
+def falcon(path: Path) -> Path:
+    """Attention and feed-forward read the same; queries, keys and values from one matrix."""
+    pen = _begun(path, "falcon", 4, {})
+    _norm(pen, "output_norm.bias")
+    for index in range(4):
+        layer = f"blk.{index}."
+        _norm(pen, f"{layer}attn_norm.weight")
+        _norm(pen, f"{layer}attn_norm.bias")
+        pen.tensor(f"{layer}attn_qkv.weight", WIDTH, (HEADS + 2 * KV_HEADS) * HEAD)
+        pen.tensor(f"{layer}attn_output.weight", HEADS * HEAD, WIDTH)
+        pen.tensor(f"{layer}ffn_up.weight", WIDTH, HIDDEN)
+        pen.tensor(f"{layer}ffn_down.weight", HIDDEN, WIDTH)
+    return pen.done()
+
+
+def exaone_moe(path: Path) -> Path:
+    """Windows whose pattern the file does not name, a shared expert."""
+    said = EXPERTS | {
+        "attention.sliding_window": 512, "expert_gating_func": 2, "expert_shared_count": 1,
+        "expert_shared_feed_forward_length": 256,
+    }  # fmt: skip
+    pen = _begun(path, "exaone-moe", 4, said)
+    for index in range(4):
+        layer = f"blk.{index}."
+        _norm(pen, f"{layer}attn_norm.weight")
+        _attention(pen, layer)
+        _head_norms(pen, layer)
+        _norm(pen, f"{layer}ffn_norm.weight")
+        _experts(pen, layer)
+        _shared_expert(pen, layer)
+    return pen.done()
+
+
+def gemma3n(path: Path) -> Path:
+    """Four streams side by side, inputs of each layer's own, windows whose pattern the file does not name."""
+    low = 64
+    said = {"attention.sliding_window": 512, "embedding_length_per_layer_input": 256}
+    pen = _begun(path, "gemma3n", 6, said, is_tied=True)
+    for part in ("altup_proj", "altup_unembd_proj"):
+        pen.tensor(f"{part}.weight", WIDTH, WIDTH, 3)
+    pen.tensor("per_layer_token_embd.weight", 256 * 6, pen.shape.vocabulary)
+    pen.tensor("per_layer_model_proj.weight", WIDTH, 256 * 6)
+    _norm(pen, "per_layer_proj_norm.weight", 256)
+    for index in range(6):
+        layer = f"blk.{index}."
+        norms = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm", "post_norm")
+        for norm in (*norms, "altup_correct_scale", "altup_router_norm", "laurel_post_norm"):
+            _norm(pen, f"{layer}{norm}.weight")
+        _attention(pen, layer)
+        _head_norms(pen, layer)
+        _feed_forward(pen, layer)
+        pen.tensor(f"{layer}inp_gate.weight", WIDTH, 256)
+        pen.tensor(f"{layer}proj.weight", 256, WIDTH)
+        pen.tensor(f"{layer}altup_correct_coef.weight", 4, 4)
+        pen.tensor(f"{layer}altup_predict_coef.weight", 4, 16)
+        pen.tensor(f"{layer}altup_router.weight", WIDTH, 4)
+        pen.tensor(f"{layer}laurel_l.weight", WIDTH, low)
+        pen.tensor(f"{layer}laurel_r.weight", low, WIDTH)
+    return pen.done()
+
+
+def eurobert(path: Path) -> Path:
+    """An encoder that turns queries and keys by position."""
+    said = {"attention.head_count_kv": HEADS, "attention.causal": False, "pooling_type": 1}
+    pen = _begun(path, "eurobert", 4, said, is_tied=True)
+    for index in range(4):
+        layer = f"blk.{index}."
+        _norm(pen, f"{layer}attn_norm.weight")
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            pen.tensor(f"{layer}{part}.weight", WIDTH, WIDTH)
+        _norm(pen, f"{layer}ffn_norm.weight")
+        _feed_forward(pen, layer)
+    return pen.done()
+
+
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     one.__name__: one
     for one in (
         phi3, exaone4, cohere2, gpt_oss, qwen2moe, qwen35, qwen35moe, qwen3next, mamba2, falcon_h1, granite_hybrid,
-        deepseek2, gemma4,
+        deepseek2, gemma4, falcon, exaone_moe, gemma3n,
     )
 }  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from dunoe.weights.header import read_header
 from dunoe.weights.memory.footprint import Load, footprint
-from tests.weights.families import FAMILIES
+from tests.weights.families import FAMILIES, eurobert
 from tests.weights.loading import logged
 from tests.weights.shapes import Shape, write
 
@@ -84,6 +84,14 @@ def test_a_decoder_takes_what_is_logged(tmp_path: Path, shape: Shape, load: Load
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_of_its_own_takes_what_is_logged(tmp_path: Path, family: str, load: str) -> None:
     compare(FAMILIES[family](tmp_path / "model.gguf"), LOADS[load])
+
+
+@pytest.mark.parametrize("flash_attention", [True, False])
+def test_an_encoder_that_turns_by_position_takes_what_is_logged(
+    tmp_path: Path, flash_attention: bool
+) -> None:
+    load = Load(512, flash_attention=flash_attention, ubatch=512, outputs=512)
+    compare(eurobert(tmp_path / "model.gguf"), load)
 
 
 def test_an_encoder_needs_its_token_table_once(tmp_path: Path) -> None:

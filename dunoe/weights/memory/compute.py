@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dunoe.weights.header import Header
 from dunoe.weights.memory.compute_state import Reading, begin, corrected, end, is_delta, is_scanned
 from dunoe.weights.memory.layers import TEXT_WITHOUT_CACHE, Layer
-from dunoe.weights.memory.scratch import Graph, Result, scratch_size
+from dunoe.weights.memory.scratch import Graph, Result
 
 F32 = 4
 EXPERT_LIMIT = 512  # llama.cpp takes no more
@@ -33,12 +33,7 @@ class Batch:
     value_turn: int = 0
 
 
-def compute_size(header: Header, every: tuple[Layer, ...], batch: Batch) -> int:
-    """Bytes of the compute buffer."""
-    return scratch_size(_Model(header, every, batch).graph)
-
-
-class _Model:
+class Model:
     """Builds the graph of one batch."""
 
     def __init__(self, header: Header, every: tuple[Layer, ...], batch: Batch) -> None:
@@ -47,9 +42,11 @@ class _Model:
         self.shapes = {tensor.name: tensor.shape for tensor in header.tensors}
         self.width = F32 * (header.embedding_length or 0) * batch.tokens
         self.is_cached = header.architecture not in TEXT_WITHOUT_CACHE
+        self.turns = "position_embd.weight" not in self.shapes  # by position
         self._given(every)
-        flow = self._embedded()
-        self.inputs = self._inputs(flow)
+        self.embedded = self._embedded()
+        self.inputs = self._inputs()
+        flow = self._spread(self.embedded)
         for index, layer in enumerate(every):
             flow = self._layer(flow, index, layer, is_last=index == len(every) - 1)
         self._result(flow)
@@ -96,27 +93,33 @@ class _Model:
             flow = self._normed(flow)
         return flow
 
-    def _inputs(self, flow: Result) -> Result | None:
+    def _spread(self, flow: Result) -> Result:
+        """The streams that the layers carry: this one."""
+        return flow
+
+    def _inputs(self) -> Result | None:
         """What Gemma gives each layer of the tokens besides, for all layers at once."""
         table = self.shapes.get("per_layer_token_embd.weight")
         if not table:
             return None
-        graph, size = self.graph, F32 * table[0] * self.batch.tokens
-        looked_up = graph.over(graph.step(size, self.tokens))
-        projected = self._normed(graph.over(graph.step(size, flow)))
-        return graph.step(size, graph.over(graph.over(projected, looked_up)))
+        return self.graph.over(self.graph.step(F32 * table[0] * self.batch.tokens, self.tokens))
 
     def _added(self, flow: Result, index: int, tokens: int) -> Result:
         """The layer's own input, laid over what comes out of it."""
         if self.inputs is None:
             return flow
         graph = self.graph
-        own = graph.view(self.inputs)
         gated = graph.over(graph.step(F32 * self._rows(index, "inp_gate") * tokens, flow))
+        if index == 0:  # only now are they made
+            size = self.inputs.size
+            projected = self._normed(graph.over(graph.step(size, self.embedded)))
+            mixed = graph.over(graph.over(projected, self.inputs))
+            self.inputs = graph.step(size, graph.view(mixed))
+        own = graph.view(self.inputs, size=F32 * self._rows(index, "inp_gate") * self.batch.tokens)
         if tokens < self.batch.tokens:
             own = graph.step(gated.size, own, self.chosen)
-        out = graph.step(flow.size, graph.over(gated, own))
-        return graph.over(flow, self._normed(out))
+        out = graph.step(self.width // self.batch.tokens * tokens, graph.over(gated, own))
+        return graph.over(self._normed(out), flow)
 
     def _has(self, index: int, part: str) -> bool:
         return not self.shapes.keys().isdisjoint(
@@ -144,11 +147,16 @@ class _Model:
         before = self._normed(flow) if self._has(index, "attn_norm") else flow
         attends = layer.is_windowed in self.masks and (layer.keys or not self.is_cached)
         if layer.state and attends:  # side by side
-            said = self._remembered(before, index, layer)
-            seen = self._attention(self._normed(flow), index, layer)
-            out = graph.over(self._product(seen, index, "attn_output", tokens), said)
+            seen = self._attention(before, index, layer)
+            begun = begin(self._reading(index, layer), self._normed(flow))
+            out = self._product(seen, index, "attn_output", tokens)
+            out = graph.over(out, end(begun))
         elif attends:
             seen = self._attention(before, index, layer)
+            if self._is_beside(index):
+                flow = self._beside(before, seen, flow, index)
+                rows = flow.size // tokens * self.batch.outputs
+                return graph.step(rows, flow, self.chosen) if is_last else flow
             out = self._product(seen, index, "attn_output", tokens)
         else:
             out = self._remembered(before, index, layer)
@@ -162,14 +170,38 @@ class _Model:
         if self._has(index, "attn_output_norm"):
             flow = self._normed(flow)
         ahead = self._normed(flow) if self._has(index, "ffn_norm") else flow
-        if self._has(index, "ffn_gate_exps"):
-            out = self._experts(ahead, index, tokens)
-        else:
-            out = self._feed_forward(ahead, index, tokens)
+        out = self._thought(ahead, index, tokens)
         if self._has(index, "post_ffw_norm"):
             out = self._normed(out)
         flow = self._added(graph.over(out, flow), index, tokens)
         return self._normed(flow) if self._has(index, "layer_output_norm") else flow
+
+    def _is_beside(self, index: int) -> bool:
+        """Whether attention and feed-forward read the same."""
+        norms = ("ffn_norm", "post_attention_norm", "attn_output_norm")
+        return (
+            self._has(index, "ffn_up")
+            and self._has(index, "attn_norm")
+            and not any(self._has(index, norm) for norm in norms)
+        )
+
+    def _beside(self, before: Result, seen: Result, flow: Result, index: int) -> Result:
+        """That the order is another one with a gate is found by measuring."""
+        over, tokens = self.graph.over, self.batch.tokens
+        if self._has(index, "ffn_gate"):
+            out = self._product(seen, index, "attn_output", tokens)
+            return over(over(self._thought(before, index, tokens), out), flow)
+        thought = over(self._thought(before, index, tokens), flow)
+        return over(thought, self._product(seen, index, "attn_output", tokens))
+
+    def _thought(self, source: Result, index: int, tokens: int) -> Result:
+        """Feed-forward, experts, or experts and one that every token asks."""
+        if not self._has(index, "ffn_down_exps"):
+            return self._feed_forward(source, index, tokens)
+        out = self._experts(source, index, tokens)
+        if self._has(index, "ffn_up_shexp"):
+            out = self.graph.over(out, self._feed_forward(source, index, tokens, "_shexp"))
+        return out
 
     def _attention(self, source: Result, index: int, layer: Layer) -> Result:
         whole, (query, value, key) = self._asked_all(source, index, layer)
@@ -240,7 +272,7 @@ class _Model:
     def _asked(self, product: Result, index: int, part: str, turn: Result | None) -> Result:
         """Queries, keys or values: normed where the model does, turned by position and for the cache."""
         result = self._normed(product) if self._has(index, f"{part}_norm") else product
-        if self.is_cached and part != "attn_v":
+        if self.turns and part != "attn_v":
             result = self.graph.over(result, self.positions)
         if turn is not None:
             result = self.graph.view(self.graph.step(result.size, self.graph.view(result), turn))
@@ -257,24 +289,28 @@ class _Model:
         """The same by way of all scores. That queries, keys and values stay so long is found by measuring."""
         graph, tokens = self.graph, self.batch.tokens
         cells = self.batch.window_cells if layer.is_windowed else self.batch.cells
-        if not self.is_cached:
-            cells = tokens
-        scores = graph.over(graph.step(F32 * cells * tokens * layer.heads, query), mask)
-        held = (query, *own) if self.is_cached else (graph.step(own[1].size, own[1]),)
+        asked, held = [query], [query, *own]
+        if not self.is_cached:  # values are turned over before, and nothing else stays
+            key, value = own
+            cells, asked, held = tokens, [key, query], [graph.step(value.size, value)]
+        scores = graph.over(graph.step(F32 * cells * tokens * layer.heads, *asked), mask)
         mixed = graph.step(query.size, scores, *held)
         return graph.step(query.size, mixed)
 
-    def _feed_forward(self, source: Result, index: int, tokens: int) -> Result:
+    def _feed_forward(self, source: Result, index: int, tokens: int, kind: str = "") -> Result:
         graph = self.graph
-        up = self._product(source, index, "ffn_up", tokens)
-        if self._has(index, "ffn_gate"):
-            gate = self._product(source, index, "ffn_gate", tokens)
-            inner = graph.step(up.size, gate, up)
-        elif up.size > (inner_size := self._input(index, "ffn_down") * tokens * F32):
+        up = self._product(source, index, f"ffn_up{kind}", tokens)
+        if self._has(index, f"ffn_gate{kind}"):
+            gate = self._product(source, index, f"ffn_gate{kind}", tokens)
+            inner = self._gated(gate, up, index)
+        elif up.size > (inner_size := self._input(index, f"ffn_down{kind}") * tokens * F32):
             inner = graph.step(inner_size, up)  # both halves in one
         else:
             inner = graph.over(up)
-        return self._product(inner, index, "ffn_down", tokens)
+        return self._product(inner, index, f"ffn_down{kind}", tokens)
+
+    def _gated(self, gate: Result, up: Result, index: int) -> Result:
+        return self.graph.step(up.size, gate, up)
 
     def _experts(self, source: Result, index: int, tokens: int) -> Result:
         graph, number = self.graph, self.header.number
@@ -288,14 +324,17 @@ class _Model:
         total = graph.over(graph.step(F32 * tokens, weights))
         weights = graph.view(graph.over(weights, total))
         each = graph.view(source)
-        up = graph.step(F32 * self._rows(index, "ffn_up_exps") * used * tokens, each, best)
-        gate = graph.step(F32 * self._rows(index, "ffn_gate_exps") * used * tokens, each, best)
-        inner = graph.step(up.size, gate, up)
+        parts = ("ffn_gate_up_exps", "ffn_up_exps", "ffn_gate_exps")
+        sizes = [F32 * self._rows(index, part) * used * tokens for part in parts]
+        ways = [graph.step(size, each, best) for size in sizes if size]
+        inner_size = F32 * self._input(index, "ffn_down_exps") * used * tokens
+        is_alone = len(ways) == 1 and ways[0].size == inner_size
+        inner = graph.step(inner_size, *ways, is_over=is_alone)
         down = graph.step(F32 * self._rows(index, "ffn_down_exps") * used * tokens, inner, best)
         down = graph.over(down, weights)
-        parts = [graph.view(down) for _ in range(used)]
-        out = parts[0]
-        for part in parts[1:]:
+        shares = [graph.view(down) for _ in range(used)]
+        out = shares[0]
+        for part in shares[1:]:
             out = graph.step(down.size // used, out, part, is_over=True)
         return out
 

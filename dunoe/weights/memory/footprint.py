@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from dunoe.weights.header import Header, Tensor
-from dunoe.weights.memory.compute import F32, Batch, compute_size
+from dunoe.weights.memory.compute import F32, Batch, Model
+from dunoe.weights.memory.compute_streams import Streamed
 from dunoe.weights.memory.layers import WITHOUT_OUTPUT, Layer, layer_count, layers, window
+from dunoe.weights.memory.scratch import scratch_size
 from dunoe.weights.quantisation import TENSOR_TYPES
 
 PAD = 256  # cells; llama.cpp makes a cache of whole pads
@@ -243,7 +245,9 @@ def _compute(header: Header, every: tuple[Layer, ...], load: Load) -> tuple[int,
         value_turn=_turn(header, "value", load),
     )
     numbers = header.vocabulary_size if load.outputs is None else header.embedding_length
-    return compute_size(header, every, batch), F32 * (numbers or 0) * load.parallel
+    is_streamed = any(tensor.name.startswith("altup_proj.") for tensor in header.tensors)
+    model = Streamed if is_streamed else Model
+    return scratch_size(model(header, every, batch).graph), F32 * (numbers or 0) * load.parallel
 
 
 def _turn(header: Header, which: str, load: Load) -> int:

@@ -13,13 +13,21 @@ LAYER_LIMIT = 512  # llama.cpp takes no more
 
 # Every n-th layer sees everything, the others a window; 0: what the file says, or all of them a window.
 WINDOW_EVERY = {
-    "afmoe": 4, "cohere2": 4, "exaone4": 4, "gemma-embedding": 6, "gemma2": 2, "gemma3": 6,
-    "gpt-oss": 2, "llama4": 4, "modern-bert": 3, "olmo2": 4, "smallthinker": 4,
+    "afmoe": 4, "cohere2": 4, "cohere2moe": 4, "exaone-moe": 4, "exaone4": 4, "gemma-embedding": 6,
+    "gemma-embedding2": 6, "gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "laguna": 4,
+    "llama4": 4, "mellum": 4, "modern-bert": 3, "muse-glimmer": 4, "olmo2": 4, "plamo3": 8,
+    "smallthinker": 4,
 }  # fmt: skip
-FULL_FIRST = {"smallthinker", "modern-bert"}  # the first of n sees everything, not the last
+FULL_FIRST = {
+    "cohere2moe",
+    "laguna",
+    "modern-bert",
+    "smallthinker",
+}  # the first of n sees everything, not the last
 NO_WINDOW = {"phi3", "qwen2", "qwen2vl", "qwen3", "llama", "phimoe"}  # named in the file, not used
 WINDOWS = {"llama4": 8192, "gemma2": 4096}  # where the file names none
 WINDOWED_LAYERS = {"exaone4": 64}  # of a family, only the model with so many layers has windows
+OWN_CACHES = {"gemma3n": 20}  # later layers read those of earlier ones, whatever the file says
 TEXT_WITHOUT_CACHE = {  # they read a text at once and keep nothing
     "bert", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada",
     "llada-moe", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "rnd1", "t5encoder",
@@ -93,7 +101,8 @@ class _Reading:
         kv = header.metadata.get(f"{header.architecture}.attention.head_count_kv")
         self.kv_heads = self.heads if kv is None else each(header, "attention.head_count_kv")
         self.pattern = self._pattern()
-        self.owned = (header.block_count or 0) - (header.number("attention.shared_kv_layers") or 0)
+        shared = header.number("attention.shared_kv_layers") or 0
+        self.owned = OWN_CACHES.get(header.architecture, (header.block_count or 0) - shared)
 
     def layer(self, index: int) -> Layer:
         shift, state = self._state() if self._carries_state(index) else (0, 0)

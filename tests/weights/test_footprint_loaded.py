@@ -22,6 +22,7 @@ SHAPES = {
     "qwen2": Shape("qwen2", has_bias=True),
     "qwen3": Shape("qwen3", has_head_norms=True, head=64),
     "llama": Shape("llama", layers=3),
+    "llama-embed": Shape("llama-embed", kv_heads=4),
     "llama-q4": Shape("llama", width=256, hidden=512, heads=8, type="Q4_K", outer="Q6_K"),
     "llama-tied": Shape("llama", width=256, hidden=512, type="Q4_0", outer="Q4_0", is_tied=True),
     "gemma2": Shape(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dunoe.weights.header import Header
 from dunoe.weights.memory.compute_state import Reading, begin, corrected, end, is_delta, is_scanned
-from dunoe.weights.memory.layers import TEXT_WITHOUT_CACHE, Layer
+from dunoe.weights.memory.layers import AT_ONCE, Layer
 from dunoe.weights.memory.scratch import Graph, Result
 
 F32 = 4
@@ -41,7 +41,7 @@ class Model:
         self.graph = Graph()
         self.shapes = {tensor.name: tensor.shape for tensor in header.tensors}
         self.width = F32 * (header.embedding_length or 0) * batch.tokens
-        self.is_cached = header.architecture not in TEXT_WITHOUT_CACHE
+        self.is_cached = header.architecture not in AT_ONCE
         self.turns = "position_embd.weight" not in self.shapes  # by position
         self._given(every)
         self.embedded = self._embedded()

@@ -32,6 +32,7 @@ TEXT_WITHOUT_CACHE = {  # they read a text at once and keep nothing
     "bert", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada",
     "llada-moe", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "rnd1", "t5encoder",
 }  # fmt: skip
+AT_ONCE = TEXT_WITHOUT_CACHE | {"llama-embed"}  # this one is given a cache and does not look at it
 WITHOUT_OUTPUT = {  # what they say is a vector: no table of tokens is needed at the end
     "bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert",
     "nomic-bert-moe",

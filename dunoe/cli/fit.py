@@ -1,7 +1,7 @@
 """`dunoe fit`: what fits the card, with which context, before anything is loaded or even fetched."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, get_args
@@ -230,9 +230,21 @@ def _remarks(planned: Plan) -> list[Text]:
                     f"· {name}: the card leaves it a context of {seat.context:,}",
                 )
             )
-    turns = [seat.candidate.name for seat in planned.seats if seat.place == "turns"]
-    if turns:
-        names = ", ".join(turns)
+    if measured := _names(planned, lambda seat: seat.basis == "measured"):
+        found.append(
+            Text(
+                f"· 지난번에 올렸을 때 잰 값입니다: {measured}",
+                f"· as measured when it was last loaded: {measured}",
+            )
+        )
+    if rough := _names(planned, lambda seat: seat.basis == "rough"):
+        found.append(
+            Text(
+                f"· 계산 버퍼는 어림한 값입니다. 한 번 올리면 잰 값이 됩니다: {rough}",
+                f"· the compute buffer is a rough figure; once loaded it is a measured one: {rough}",
+            )
+        )
+    if names := _names(planned, lambda seat: seat.place == "turns"):
         found.append(
             Text(
                 f"· 함께 있을 수 없어 하나씩 교대합니다: {names}",
@@ -240,6 +252,10 @@ def _remarks(planned: Plan) -> list[Text]:
             )
         )
     return found
+
+
+def _names(planned: Plan, of: Callable[[Placed], bool]) -> str:
+    return ", ".join(seat.candidate.name for seat in planned.seats if of(seat))
 
 
 def _gib(size: int) -> str:

@@ -14,6 +14,7 @@ from dunoe.portfolio.memory import Memory, load_for, one_batch
 from dunoe.portfolio.profiles import Profile
 from dunoe.weights.header import Header
 from dunoe.weights.memory.footprint import PAD, Footprint, Load, Share, footprint
+from dunoe.weights.memory.layers import ROUGH
 
 STEPS = [2**power * part for power in range(7, 19) for part in (2, 3)]  # 256, 384, 512, 768, 1k …
 MANY = 10  # seats; all divisions of more are too many to try
@@ -25,6 +26,7 @@ _NEEDED: dict[Seating, float] = {
 _NEEDED_ELSE = 0.5
 
 Place = Literal["stays", "turns", "ram", "nowhere"]
+Basis = Literal["measured", "reckoned", "rough"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,14 @@ class Candidate:
         """What it takes with this context; asked again and again while a plan is made, so it is remembered."""
         if context not in self._known:
             takes = footprint(self.header, with_context(self.load, context))
-            if self.measured is not None and context == self.load.context:
+            if self.measured is not None and self.is_measured_at(context):
                 takes = _corrected(takes, self.measured)
             self._known[context] = takes
         return self._known[context]
+
+    def is_measured_at(self, context: int) -> bool:
+        """Whether it was loaded with this context."""
+        return self.measured is not None and context == self.load.context
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,13 @@ class Placed:
     context: int
     alone: int
     takes: Footprint
+
+    @property
+    def basis(self) -> Basis:
+        """Where `takes` comes from: the last load, the header, or a header of a kind that is reckoned roughly."""
+        if self.candidate.is_measured_at(self.context):
+            return "measured"
+        return "rough" if self.candidate.header.architecture in ROUGH else "reckoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +271,7 @@ def _seat(seat: Placed) -> dict[str, Any]:  # Any: JSON
         "parallel": seat.candidate.load.parallel,
         "kv_type": seat.candidate.load.kv_type,
         "bytes": {part.name: asdict(getattr(takes, part.name)) for part in fields(takes)},
+        "basis": seat.basis,
         "total": takes.total,
         "card": takes.card,
         "ram": takes.host,

@@ -198,9 +198,8 @@ def too_long(
         ko = f"max_tokens가 너무 큽니다: 글 {prompt_tokens:,} + 답 {max_tokens:,}토큰, 모델의 context는 {context:,}토큰"
         en = f"max_tokens does not fit: {prompt_tokens:,} tokens of prompt and {max_tokens:,} of answer"
     en = f"{en}; this model's maximum context length is {context:,} tokens"
-    message = Text(
-        f"{before}{ko} ({en})", before + en
-    )  # the English has the words that clients look for
+    # The English has the words that clients look for.
+    message = Text(f"{before}{ko} ({en})", before + en)
     hint = Text("글이나 max_tokens를 줄이세요.", "send less, or ask for less.")
     if not max_tokens:
         hint = Text("글을 나누거나 줄이세요.", "send less, or in pieces.")

@@ -6,7 +6,7 @@ import pytest
 
 from dunoe.portfolio.entries import Seating, entry
 from dunoe.portfolio.memory import RESERVE, load_for, of_card
-from dunoe.portfolio.plan import Candidate, Plan, candidates, plan, told
+from dunoe.portfolio.plan import Candidate, Placed, Plan, candidates, plan, told
 from dunoe.portfolio.profiles import profile, profiles
 from dunoe.weights.memory.footprint import Share
 
@@ -130,6 +130,18 @@ def test_what_was_measured_wins_in_a_plan() -> None:
     assert one.takes.total == 10 * GIB
     assert one.takes.card == 9 * GIB + one.takes.overhead.card
     assert one.takes.kv == reckoned.at(8_192).kv
+
+
+def test_where_a_figure_comes_from_is_told() -> None:
+    reckoned = seat(BRAIN, 8_192)
+    measured = replace(reckoned, measured=Share(9 * GIB, GIB))
+    other = {**reckoned.header.metadata, "general.architecture": "rwkv7"}
+    rough = replace(reckoned, header=replace(reckoned.header, metadata=other))
+
+    for one, basis in ((reckoned, "reckoned"), (measured, "measured"), (rough, "rough")):
+        assert Placed(one, "turns", 8_192, 8_192, 8_192, reckoned.at(8_192)).basis == basis
+    shorter = Placed(measured, "turns", 8_192, 4_096, 4_096, reckoned.at(4_096))
+    assert shorter.basis == "reckoned"  # it was another load
 
 
 def test_small_models_that_both_fit_are_told_to_share() -> None:

@@ -18,12 +18,8 @@ WINDOW_EVERY = {
     "llama4": 4, "mellum": 4, "modern-bert": 3, "muse-glimmer": 4, "olmo2": 4, "plamo3": 8,
     "smallthinker": 4,
 }  # fmt: skip
-FULL_FIRST = {
-    "cohere2moe",
-    "laguna",
-    "modern-bert",
-    "smallthinker",
-}  # the first of n sees everything, not the last
+# Of these the first of n sees everything, not the last.
+FULL_FIRST = {"cohere2moe", "laguna", "modern-bert", "smallthinker"}
 NO_WINDOW = {"phi3", "qwen2", "qwen2vl", "qwen3", "llama", "phimoe"}  # named in the file, not used
 WINDOWS = {"llama4": 8192, "gemma2": 4096}  # where the file names none
 WINDOWED_LAYERS = {"exaone4": 64}  # of a family, only the model with so many layers has windows
@@ -33,6 +29,9 @@ TEXT_WITHOUT_CACHE = {  # they read a text at once and keep nothing
     "llada-moe", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "rnd1", "t5encoder",
 }  # fmt: skip
 AT_ONCE = TEXT_WITHOUT_CACHE | {"llama-embed"}  # this one is given a cache and does not look at it
+ROUGH = {  # what they compute with is not laid out step by step
+    "arwkv7", "kimi-linear", "lfm2", "lfm2moe", "rwkv6", "rwkv6qwen2", "rwkv7",
+}  # fmt: skip
 WITHOUT_OUTPUT = {  # what they say is a vector: no table of tokens is needed at the end
     "bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert",
     "nomic-bert-moe",

@@ -37,7 +37,7 @@ def test_the_first_search_reads_the_library_and_shows_where_it_stands(
     done = library("search", "빨갛고 달콤한")
     first, snippet, *_ = done.out.splitlines()
     assert first.startswith("1. notes/과일.md > 과일  ")
-    assert "줄" in first
+    assert "행" in first
     assert "(낱말 " in first
     assert "«빨갛고» «달콤한»" in snippet
     assert "읽는 중" in done.err

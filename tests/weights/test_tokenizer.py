@@ -4,6 +4,9 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
+import time
 import zlib
 from functools import cache
 from pathlib import Path
@@ -114,6 +117,48 @@ def test_the_folder_keeps_the_newest_files_and_trusts_no_other(tmp_path: Path) -
     assert len(kept) == KEPT + LINES + 1 and "note.txt" in kept
     for ending, most in (("tokens", KEPT), ("line", LINES)):
         assert f"{most + 3:032x}.{ending}" in kept and f"{4:032x}.{ending}" not in kept
+
+
+def test_a_vocabulary_that_cannot_be_put_there_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = VOCAB / "ggml-vocab-gpt-2.gguf"
+    name = vocabulary_of(read_header(path, arrays=True)).digest + ".tokens"
+    (tmp_path / name).mkdir()
+    assert Tokenizer.of(path, tmp_path).encode("안녕") == tokenizer("gpt-2").encode("안녕")
+    assert [at.name for at in tmp_path.iterdir() if at.suffix != ".line"] == [name]
+
+
+def test_a_full_disk_is_left_as_it_was(tmp_path: Path) -> None:
+    """The disk is full from 100 kB a file on: a limit of the process's own."""
+    program = (
+        "import resource, signal, sys; from pathlib import Path;"
+        "from dunoe.weights.tokenizing.tokenizer import Tokenizer;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        "print(Tokenizer.of(Path(sys.argv[1]), Path(sys.argv[2])).encode('안녕'))"
+    )
+    path = VOCAB / "ggml-vocab-gpt-2.gguf"
+    said = subprocess.check_output([sys.executable, "-c", program, path, tmp_path], text=True)
+    assert said == f"{tokenizer('gpt-2').encode('안녕')}\n"
+    assert {at.suffix for at in tmp_path.iterdir()} <= {".line"}
+
+
+def test_what_killed_writers_left_makes_room_first_and_drives_no_vocabulary_out(
+    tmp_path: Path,
+) -> None:
+    left = [tmp_path / f"tmp{number}.new" for number in range(KEPT)]
+    for file in left:
+        file.write_bytes(b"half")
+        hour_ago = time.time() - 3600
+        os.utime(file, (hour_ago, hour_ago))
+    (tmp_path / "tmp-now.new").write_bytes(b"another process is writing this")
+    older = tmp_path / f"{0:032x}.tokens"
+    older.write_bytes(b"a vocabulary")
+    os.utime(older, (0, 0))
+
+    Tokenizer.of(VOCAB / "ggml-vocab-gpt-2.gguf", tmp_path)
+
+    assert older.exists() and len(list(tmp_path.glob("*.tokens"))) == 2
+    assert [file.name for file in tmp_path.glob("*.new")] == ["tmp-now.new"]
 
 
 def test_a_copy_and_a_renamed_file_share_what_is_kept_of_them(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ another version or damaged is made again; the oldest are removed.
 """
 
 import hashlib
+import time
 import zlib
 from array import array
 from contextlib import suppress
@@ -28,6 +29,7 @@ from dunoe.weights.tokenizing.words import SEVERAL
 VERSION = b"dunoe tokens 5\n"
 KEPT = 16  # vocabularies; a person has few models, and each takes 1 to 15 MB
 LINES = 64  # model files whose vocabulary is remembered
+WRITING_S = 60.0  # what is half written for so long was left by a process that was killed
 SPOILED = (OSError, ValueError, KeyError, TypeError, IndexError)
 _PLACES = 8  # bytes of the length and of the checksum that follow the version
 
@@ -101,19 +103,26 @@ def _put(place: Path, data: bytes) -> None:
     """Write a file whole or not at all; a full disk only means that it is made again."""
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(place.parent, ".new", 0, older_s=WRITING_S)
         with NamedTemporaryFile(dir=place.parent, suffix=".new", delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(place)
-        _tidy(place.parent, (".tokens", ".new"), KEPT)
-        _tidy(place.parent, (".line",), LINES)
+            written = Path(file.name)
+            try:
+                file.write(data)
+                file.flush()
+                written.replace(place)
+            finally:
+                written.unlink(missing_ok=True)
+    _tidy(place.parent, ".tokens", KEPT)
+    _tidy(place.parent, ".line", LINES)
 
 
-def _tidy(folder: Path, endings: tuple[str, ...], most: int) -> None:
-    """Remove all but the newest files, and what an interrupted write left."""
-    found = [path for path in folder.iterdir() if path.suffix in endings]
-    by_age = sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in by_age[most:]:
-        path.unlink(missing_ok=True)
+def _tidy(folder: Path, ending: str, most: int, older_s: float = 0) -> None:
+    """Remove all but the newest files of an ending, as far as they are older than that."""
+    with suppress(OSError):  # another process tidies, too
+        found = [(path.stat().st_mtime, path) for path in folder.glob(f"*{ending}")]
+        for changed, path in sorted(found, reverse=True)[most:]:
+            if time.time() - changed >= older_s:
+                path.unlink(missing_ok=True)
 
 
 def _line(path: Path) -> str:

@@ -4,7 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 
+from dunoe.answering.code import Code, longer
 from dunoe.answering.figures import Figures
 from dunoe.answering.markers import (
     CLUSTER,
@@ -31,7 +33,7 @@ FEW = 3  # fewer terms than this prove nothing either way
 
 _SENTENCE_END = re.compile(r"(?<=[.?!。])[\s]+|\n+")
 _BEGINNING = re.compile(
-    r"[\s>*+#|•·-]*(?:\d{1,3}[.)]\s*)?[\s*>|-]*"
+    r"[\s>*+#|•·-]*+(?:\d{1,3}[.)]\s*+)?[\s*>|-]*+"
 )  # of a line, before its first word
 _QUOTED = re.compile(r'["“「『]([^"”」』\n]{12,})["”」』]')
 _CLAIM_LENGTH = 600  # letters before a marker that are looked at
@@ -90,16 +92,14 @@ class Checker:
     def __init__(self, sources: Sequence[Source]) -> None:
         self.citations: list[Citation] = []
         self.removed = 0
-        self._sources = {source.number: source for source in sources}
-        self._contents: dict[int, Content] = {}
-        self._figures: dict[int, Figures] = {}
+        self._sources = {source.number: _Reading(source) for source in sources}
         self._held = ""  # spaces, and what may become markers
         self._claim = ""  # the answer since the last marker
         self._cited = ""  # what the last marker was for: a second one beside it is for the same
         self._line = ""  # the answer since the last line's end
         self._leads = False  # this line has its markers before its sentences
         self._lead: _Lead | None = None
-        self._code = _Code()
+        self._code = Code()
 
     def feed(self, text: str) -> str:
         """What may go out now."""
@@ -145,7 +145,7 @@ class Checker:
         if letter == "\n":
             self._line, self._leads = "", False
         else:
-            self._line += letter
+            self._line = longer(self._line, letter)
         if self._lead is None:
             return letter
         self._lead.ahead += letter
@@ -214,47 +214,34 @@ class Checker:
         """Note that this source says so; False where it does not. spot: where in its best passage, if that is known."""
         if number not in self._sources:
             return False
-        if not self._contents:  # read late: an answer without markers costs nothing
-            self._contents = {n: content(one.text) for n, one in self._sources.items()}
         said, source = content(claim), self._sources[number]
         if not said.all:
             return False  # who says nothing has no proof
-        share = said.share(self._contents[number])
-        rare = self._rarity(said)
-        best = max(said.share(one, rare) for one in self._contents.values())
-        is_there = share >= FLOOR and said.share(self._contents[number], rare) >= OF_BEST * best
-        if not is_there or not _quotes_stand(claim, source) or not self._numbers(number).has(claim):
+        share, rare = said.share(source.content), self._rarity(said)
+        best = max(said.share(one.content, rare) for one in self._sources.values())
+        is_there = share >= FLOOR and said.share(source.content, rare) >= OF_BEST * best
+        if not is_there or not source.has_quotes_of(claim) or not source.figures.has(claim):
             return False
-        part = source.best
-        if spot is None:
-            part = max(source.parts, key=lambda one: said.share(content(one.text)))
-            spot = _spot(part, said)
-        self.citations.append(Citation(number, part, spot, claim, share))
+        part, place = source.best(said) if spot is None else (source.source.best, spot)
+        self.citations.append(Citation(number, part, place, claim, share))
         return True
-
-    def _numbers(self, number: int) -> Figures:
-        """What a source has of numbers; years may stand in its name or headings alone."""
-        if number not in self._figures:
-            source = self._sources[number]
-            spots = (spot for part in source.parts for spot in (part.whole, *part.spots))
-            headings = dict.fromkeys(one for spot in spots for one in spot.headings)
-            self._figures[number] = Figures("\n".join([source.file, *headings, source.text]))
-        return self._figures[number]
 
     def _rarity(self, said: "Content") -> dict[int, float]:
         """How much each term of a claim tells one source from another: 1 over the sources that have it."""
-        having = Counter(term for one in self._contents.values() for term in one.all & said.all)
+        having = Counter(
+            term for one in self._sources.values() for term in one.content.all & said.all
+        )
         return {term: 1 / count for term, count in having.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Content:
     """The content terms of a text, as numbers. words: of Korean; names: what every script writes alike."""
 
     words: frozenset[int]
     names: frozenset[int]
 
-    @property
+    @cached_property
     def all(self) -> frozenset[int]:
         """Both."""
         return self.words | self.names
@@ -276,16 +263,38 @@ def content(text: str) -> Content:
     return Content(frozenset(found.words), frozenset(found.names))
 
 
-def _spot(part: Part, said: Content) -> Spot:
-    """The spot of a passage that says most of a sentence, the first of equally good ones."""
-    if len(part.spots) < 2:
-        return part.whole
-    return max(part.spots, key=lambda one: said.share(content(part.words_of(one))))
+class _Reading:
+    """What is read of a source, each once, and late: an answer without markers costs nothing."""
 
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._content = cache(content)  # of its parts and their spots
 
-def _quotes_stand(claim: str, source: Source) -> bool:
-    text = _tight(source.text)
-    return all(_tight(quoted) in text for quoted in _QUOTED.findall(claim))
+    @cached_property
+    def content(self) -> Content:
+        return content(self.source.text)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Its numbers; years may stand in its name or headings alone."""
+        spots = (spot for part in self.source.parts for spot in (part.whole, *part.spots))
+        headings = dict.fromkeys(one for spot in spots for one in spot.headings)
+        return Figures("\n".join([self.source.file, *headings, self.source.text]))
+
+    @cached_property
+    def _tight(self) -> str:
+        return _tight(self.source.text)
+
+    def has_quotes_of(self, claim: str) -> bool:
+        return all(_tight(quoted) in self._tight for quoted in _QUOTED.findall(claim))
+
+    def best(self, said: Content) -> tuple[Part, Spot]:
+        """The passage and the spot of it that say most of a sentence, the first of equally good ones."""
+        part = max(self.source.parts, key=lambda one: said.share(self._content(one.text)))
+        if len(part.spots) < 2:
+            return part, part.whole
+        texts = {spot: self._content(part.words_of(spot)) for spot in part.spots}
+        return part, max(part.spots, key=lambda one: said.share(texts[one]))
 
 
 def _tight(text: str) -> str:
@@ -300,73 +309,3 @@ def _last_sentence(text: str) -> str:
 def _begun(text: str) -> str:
     said = _SENTENCE_END.split(text)[-1]
     return "" if is_nothing(said) or _BEGINNING.fullmatch(said) else said.strip()
-
-
-_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,3}[.)])\s+)?(`{3,}|~{3,}|<pre\b)")
-_ITEM = re.compile(r"[\s>]*(?:[-*+•]|\d{1,3}[.)])\s")  # of a list
-_INDENTED = re.compile(r"(?: {4}|\t)\s*(?![\s*+•|-]|\d{1,3}[.)])")
-
-
-class _Code:
-    """Whether the next letter stands inside code: a fence, an indented block, a span in one line, `<code>`."""
-
-    def __init__(self) -> None:
-        self._line = ""
-        self._fence = ""  # what opened the one that is open
-        self._span = self._run = 0  # backticks that opened a span, and those just seen
-        self._is_tagged = False
-        self._is_listed = False  # indented lines belong to a list
-        self._may_indent = True  # the line before is empty, or code
-
-    @property
-    def is_inside(self) -> bool:
-        if self._fence or self._is_tagged or self._is_indented or _FENCE.match(self._line):
-            return True
-        return self._toggled() != 0
-
-    def see(self, letter: str) -> None:
-        if letter == "\n":
-            self._end_line()
-            return
-        self._line += letter
-        if letter == "`":
-            self._run += 1
-            return
-        self._span, self._run = self._toggled(), 0
-        if letter == ">":
-            if self._line.endswith("<code>"):
-                self._is_tagged = True
-            elif self._line.endswith("</code>"):
-                self._is_tagged = False
-
-    @property
-    def _is_indented(self) -> bool:
-        return self._may_indent and not self._is_listed and bool(_INDENTED.match(self._line))
-
-    def _toggled(self) -> int:
-        if not self._run:
-            return self._span
-        if not self._span:
-            return self._run
-        return 0 if self._span == self._run else self._span
-
-    def _end_line(self) -> None:
-        line = self._line
-        self._may_indent = not line.strip() or self._is_indented
-        if line.strip() and not line[0].isspace():
-            self._is_listed = False
-        if _ITEM.match(line):
-            self._is_listed = True
-        found = _FENCE.match(line)
-        if self._fence:
-            if self._is_closed_by(line):
-                self._fence = ""
-        elif found and "</pre>" not in line:
-            self._fence = found[1]
-        self._line, self._span, self._run, self._is_tagged = "", 0, 0, False
-
-    def _is_closed_by(self, line: str) -> bool:
-        if self._fence == "<pre":
-            return "</pre>" in line
-        signs = line.strip(" \t>")
-        return len(signs) >= len(self._fence) and set(signs) == {self._fence[0]}

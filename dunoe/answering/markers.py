@@ -82,11 +82,12 @@ _VARIABLE = re.compile(r"(?:(?:^|[^A-Za-z0-9_])[A-Za-z]|\(\))$")  # of a single 
 _IN_CODE = re.compile(
     r"(?:[\]$]|[A-Za-z_]!|(?:[={]|\s\+)\s*|\breturn |\bfor \w+ in |=\s*\[[^\]]*|[A-Za-z_]\w*\([^)가-힣]*)$"
 )
+_LOOKED = 100  # letters before brackets that may make them code
 _CODE_SIGNS = re.compile(r"[=(){}$_]|^\s*\S*$")  # or a line of no more than one word
 _OVER = re.compile(r"(?:[.?!。]|[가-힣][다요])[\s*_)\"'”’」』]*$")  # noqa: RUF001 - as it is written
 _LIST = re.compile(r"\[\s*\d+(?:\s*[,;/]\s*\d+)+\s*\]")
 _PARTICLES = frozenset("에과와은는이가의을를로")
-_ALONE = re.compile(rf"[\s(*>|-]*{_LABEL}?\s*:?[\s)*|.,;-]*", re.IGNORECASE)
+_ALONE = re.compile(rf"[\s(*>|-]*+{_LABEL}?\s*+:?[\s)*|.,;-]*+", re.IGNORECASE)
 MOST = 20  # sources that a range may name
 
 
@@ -124,7 +125,7 @@ def _is_list(before: str, cluster: str, after: str, known: Container[int]) -> bo
 
 def _is_code(before: str, cluster: str, after: str) -> bool:
     spaces = cluster[: len(cluster) - len(cluster.lstrip(" "))]
-    if _IN_CODE.search(before + spaces) or (after == ";" and _CODE_SIGNS.search(before)):
+    if _IN_CODE.search(before[-_LOOKED:] + spaces) or (after == ";" and _CODE_SIGNS.search(before)):
         return True
     if spaces or not _NAME.search(before):
         return False

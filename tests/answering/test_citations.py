@@ -354,3 +354,12 @@ def test_a_marker_is_judged_by_its_whole_sentence_which_stays_one(
     answer: str, seen: str | None
 ) -> None:
     assert checked(answer)[0] == (seen or answer)
+
+
+@pytest.mark.parametrize(
+    ("unit", "seen"),
+    [(" ", " "), ("> ", "> "), ("x[1] ", "x[1] "), ("| [9] ", "| "), ("가[", "가[")],
+)
+def test_a_long_line_costs_no_letter_more_than_a_short_one(unit: str, seen: str) -> None:
+    many = 100_000 // len(unit)  # where each letter cost its line, this did not end
+    assert read(unit * many, 100)[0].rstrip() == (seen * many).rstrip()

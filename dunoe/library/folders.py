@@ -16,29 +16,28 @@ from pathspec.patterns.gitignore import GitIgnorePatternError
 
 from dunoe.errors import Misconfigured, Text
 from dunoe.foreign import reason
+from dunoe.library.own import Own, is_own
+from dunoe.library.unwanted import unwanted
 
 BAD_GLOB = (GitIgnorePatternError, re.error)  # what pathspec raises
-IGNORE_FILES = (".gitignore", ".dunoeignore")  # the later one wins
+OURS = ".dunoeignore"
+IGNORE_FILES = (".gitignore", OURS)  # the later one wins
 # Folders that programs fill; hidden ones are skipped without being named here.
 _JUNK = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "bower_components"})
 _JUNK |= {"$RECYCLE.BIN", "System Volume Information", "__MACOSX"}
 # What editors, offices and downloads leave beside a file while it is open.
 _PASSING = ("~", ".tmp", ".part", ".partial", ".crdownload", ".swp")
-# What tools write for tools: every word of a project stands in it, and no answer.
-_MADE = (
-    *(".lock", "package-lock.json", "npm-shrinkwrap.json", "packages.lock.json", "pnpm-lock.yaml"),
-    *("go.sum", "gradle.lockfile", ".min.js", ".min.mjs", ".min.css"),
-    *(".js.map", ".mjs.map", ".cjs.map", ".css.map"),
-)
 
-WhyNot = Literal["", "empty_file", "no_file", "link_broken", "link_out", "generated"]
+WhyNot = Literal[
+    "", "empty_file", "no_file", "link_broken", "link_out", "generated", "secret", "own"
+]
 
 
 class Seen(NamedTuple):
     """One file as the walk found it. path: to open it with. folder: the library folder, as written.
 
     why_not: nobody has to open it to know that it cannot be read; empty where it may be. Size and time of a link
-    that is not followed are its own; the time of what is generated is 0, so that it is another file once it is wanted.
+    that is not followed are its own; the time of what is unwanted is 0, so that it is another file once it is wanted.
     """
 
     path: str
@@ -92,10 +91,13 @@ def is_of_interest(path: str, folder: str) -> bool:
 
 
 class Rules:
-    """Which files of the settings' folders are meant; `include` and `exclude` are lines of a `.gitignore`."""
+    """Which files are meant; `include` and `exclude` are lines of a `.gitignore`. own: what is never read."""
 
-    def __init__(self, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> None:
+    def __init__(
+        self, include: Iterable[str] = (), exclude: Iterable[str] = (), own: Own | None = None
+    ) -> None:
         """Raises `Misconfigured` for a line that is no glob."""
+        self.own = own or Own()
         self._include = _settings_spec("include", include)
         self._exclude = _settings_spec("exclude", exclude)
 
@@ -113,25 +115,28 @@ class Rules:
 class _Ignored:
     """The ignore files from a library folder down to one folder in it; the deepest that has a word decides."""
 
-    def __init__(self, specs: Sequence[tuple[int, GitIgnoreSpec]] = ()) -> None:
-        self._specs = (
-            specs  # (length of the path they lie at, with its slash; the rules), outermost first
-        )
+    def __init__(self, specs: Sequence[tuple[int, str, GitIgnoreSpec]] = ()) -> None:
+        """specs: length of the path they lie at, with its slash; the file's name; the rules. Outermost first."""
+        self._specs = specs
 
     def with_those_of(self, folder: str, inside: str) -> "_Ignored":
         more = [
-            (len(inside), spec)
+            (len(inside), name, spec)
             for name in IGNORE_FILES
             if (spec := _read_spec(f"{folder}/{name}")) is not None
         ]
         return _Ignored([*self._specs, *more]) if more else self
 
-    def hides(self, inside: str) -> bool | None:
-        """Whether a path is not wanted; None where nobody has said."""
-        for length, spec in reversed(self._specs):
-            if (hidden := _verdict(spec, inside[length:])) is not None:
+    def hides(self, inside: str, files: Sequence[str] = IGNORE_FILES) -> bool | None:
+        """Whether a path is not wanted; None where none of these files has said."""
+        for length, name, spec in reversed(self._specs):
+            if name in files and (hidden := _verdict(spec, inside[length:])) is not None:
                 return hidden
         return None
+
+    def brings(self, inside: str) -> bool:
+        """Was `!name` said to dunoe? What a `.gitignore` says so, it says to git."""
+        return self.hides(inside, (OURS,)) is False
 
 
 class _Folder(NamedTuple):
@@ -156,6 +161,7 @@ class Walk:
         self._visited: set[tuple[int, int]] = set()  # device and inode of folders
         self._real: set[tuple[int, int]] = set()  # and of files that are no links
         self._linked: list[tuple[tuple[int, int], Seen]] = []
+        self._own = rules.own.inodes()
         self._roots: dict[str, str] = {}  # library folders, and where they really are
         self.scan = Scan()
 
@@ -176,6 +182,9 @@ class Walk:
         except OSError as exc:
             self._cannot(folder, exc)
             return
+        if is_own(folder, self._own):
+            self._note_own(folder, folder)
+            return
         if stat.S_ISREG(found.st_mode):
             self._file(_seen(folder, folder, found, _why_not(found)), found)
             return
@@ -195,13 +204,19 @@ class Walk:
             if _is_folder(entry):
                 if self._enters(entry.name, inside, ignored) and self._is_followed(entry, root):
                     yield _Folder(entry.path, f"{inside}/", ignored), entry.is_symlink()
-            elif self._rules.takes(inside) and not (hidden := ignored.hides(inside)):
-                is_made = hidden is None and entry.name.lower().endswith(_MADE)
+            elif self._rules.takes(inside) and not ignored.hides(inside):
                 with suppress(OSError):  # it vanished
-                    self._note(entry, root, is_made=is_made)
+                    self._note(entry, root, is_asked=ignored.brings(inside))
 
     def _is_followed(self, entry: os.DirEntry[str], root: str) -> bool:
         """May we go in? What a link leads to in another library folder is read there."""
+        try:
+            own = self._is_own(entry)
+        except OSError:  # it vanished
+            return False
+        if own:
+            self._note_own(entry.path, root)
+            return False
         if not entry.is_symlink():
             return True
         target = os.path.realpath(entry.path)
@@ -212,22 +227,37 @@ class Walk:
                 self._note(entry, root)
         return False
 
-    def _note(self, entry: os.DirEntry[str], root: str, *, is_made: bool = False) -> None:
-        """What is no folder, and links that are not followed. Raises OSError where it vanished."""
-        if not entry.is_symlink():
-            found = entry.stat()
-            seen = _seen(entry.path, root, found, _why_not(found))
-            if is_made and not seen.why_not:
-                seen = seen._replace(mtime_ns=0, why_not="generated")
-            self._file(seen, found)
-        elif not (target := Path(os.path.realpath(entry.path))).exists():
+    def _is_own(self, entry: os.DirEntry[str]) -> bool:
+        """Is it dunoe's own? Above what is no link we have looked. Raises OSError where it vanished."""
+        if entry.is_symlink():
+            return is_own(entry.path, self._own)
+        at = entry.stat()
+        return (at.st_dev, at.st_ino) in self._own
+
+    def _note_own(self, path: str, root: str) -> None:
+        self.scan.files.setdefault(written(path), Seen(path, written(root), 0, 0, "own"))
+
+    def _note(self, entry: os.DirEntry[str], root: str, *, is_asked: bool = False) -> None:
+        """What is no folder, and links that are not followed. Raises OSError where it vanished.
+
+        is_asked: it is read though nobody wants such files.
+        """
+        target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+        if self._is_own(entry):
+            self._note_own(entry.path, root)
+        elif entry.is_symlink() and not Path(target).exists():
             self._link(entry, root, "link_broken")
-        elif self._is_out(str(target)):
+        elif entry.is_symlink() and self._is_out(target):
             self._link(entry, root, "link_out")
         else:
             found = entry.stat()
             seen = _seen(entry.path, root, found, _why_not(found))
-            self._linked.append(((found.st_dev, found.st_ino), seen))
+            if not (is_asked or seen.why_not) and (why := unwanted(target, seen.size)):
+                seen = seen._replace(mtime_ns=0, why_not=why)
+            if entry.is_symlink():
+                self._linked.append(((found.st_dev, found.st_ino), seen))
+            else:
+                self._file(seen, found)
 
     def _link(self, entry: os.DirEntry[str], root: str, why_not: WhyNot) -> None:
         itself = entry.stat(follow_symlinks=False)

@@ -22,6 +22,7 @@ from dunoe.library.folders import Rules, Untold
 from dunoe.library.index.collections import Collections, collections
 from dunoe.library.indexes import Indexes, Wanted
 from dunoe.library.models import Embedder, Models
+from dunoe.library.own import own_of
 from dunoe.library.progress import Progress, Stand
 from dunoe.library.refused import SKIPPED
 from dunoe.library.roots import Roots, Source
@@ -84,11 +85,12 @@ class Library:
     """Use it with `async with`: entering opens the indexes, leaving writes everything down."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
-        """Raises `Misconfigured` for globs that are none."""
+        """Raises `Misconfigured` for globs that are none, and for folders that are dunoe's own."""
         self._home, self._store, self._models = settings.home, parts.store, parts.models
         self._workers = parts.workers
         self._embedder, self._missing = _embedder(parts.models)
-        self._rules = Rules(settings.library.include, settings.library.exclude)
+        own = own_of(settings)
+        self._rules = Rules(settings.library.include, settings.library.exclude, own)
         self._untold: list[Untold] = []
         self._alone = asyncio.Lock()  # whoever writes to catalogue and index holds it
         self._paying = asyncio.Lock()
@@ -96,7 +98,7 @@ class Library:
         self._has_debt = asyncio.Event()
         self.documents = parts.store.documents
         self.progress = Progress()
-        self.roots = Roots(settings.library, parts.store.folders)
+        self.roots = Roots(settings.library, parts.store.folders, own)
         self.indexes = Indexes(parts.collections, parts.store)
         self._filling = Filling(self.indexes, parts.store.intake, parts.models, self._alone)
         limit = PASSAGE_TOKENS
@@ -158,7 +160,7 @@ class Library:
         """Sync, and then whatever changes, until cancelled. What goes wrong is logged and tried again."""
         if self.roots.are_ours:
             self._tasks.append(self._group.create_task(self._warm()))
-        await Watch(self.roots.all, self._told).run()
+        await Watch(self.roots.all, self._told, self._rules.own).run()
 
     async def _warm(self) -> None:
         """Start one worker: the first file that is saved should not wait for a dictionary."""

@@ -9,11 +9,21 @@ from dunoe.library.parsing.kinds import MODULES
 from dunoe.library.unreadable import Unreadable
 
 # Of the codes of failures: there is nothing to mend. A picture is not a broken document, and nothing is nothing.
-SKIPPED = ("unsupported", "empty_file", "generated")
+SKIPPED = ("unsupported", "empty_file", "generated", "secret", "own")
 
 # Who gives a file such a name says that it can be read. `.ts` is a video, too.
 _PROMISES = sniff.MARKDOWN | sniff.HTML | sniff.MAIL | code.ENDINGS.keys() - {".ts"}
 _PROMISES |= {f".{kind}" for kind in MODULES} | {".txt", ".text", ".rst", ".csv", ".ipynb"}
+
+_UNWANTED = {
+    "generated": Text(
+        "도구가 만든 파일이라 읽지 않습니다", "a tool has made this file for tools: it is not read"
+    ),
+    "secret": Text(
+        "열쇠나 암호를 두는 파일이라 읽지 않습니다",
+        "such a file holds keys or passwords: it is not read",
+    ),
+}
 
 
 def unread(seen: Seen) -> Unreadable | None:
@@ -27,17 +37,26 @@ def unread(seen: Seen) -> Unreadable | None:
                 Text("내용이 생기면 읽습니다.", "it is read once something is in it."),
                 code="empty_file",
             )
-        case "generated":
+        case "generated" | "secret":
             return Unreadable(
-                Text(
-                    "도구가 만든 파일이라 읽지 않습니다",
-                    "a tool has made this file for tools: it is not read",
-                ),
+                _UNWANTED[seen.why_not],
                 Text(
                     f"읽으려면 .dunoeignore에 `!{seen.name}`을(를) 적으세요.",
                     f"to read it, write `!{seen.name}` into a .dunoeignore.",
                 ),
-                code="generated",
+                code=seen.why_not,
+            )
+        case "own":
+            return Unreadable(
+                Text(
+                    "dunoe 자신의 데이터라 읽지 않습니다",
+                    "this is dunoe's own data: it is not read",
+                ),
+                Text(
+                    "문서가 그 안에 있으면 다른 폴더로 옮기세요.",
+                    "if documents lie there, move them to another folder.",
+                ),
+                code="own",
             )
         case "no_file":
             return Unreadable(

@@ -11,6 +11,7 @@ import anyio
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from dunoe.library.folders import IGNORE_FILES, is_below, is_of_interest
+from dunoe.library.own import Own, is_own
 from dunoe.library.threads import in_thread, run_sync
 
 RESCAN_S = 600.0  # everything is looked at this often: links and network drives tell nothing
@@ -27,9 +28,11 @@ Inodes = Mapping[str, tuple[int, int]]
 class Watch:
     """Calls `told` with paths that changed, or with None when everything should be looked at; one call at a time."""
 
-    def __init__(self, folders: Callable[[], Sequence[str]], told: Told) -> None:
-        """folders: the library folders, as they are at that moment."""
-        self._folders, self._told = folders, told
+    def __init__(
+        self, folders: Callable[[], Sequence[str]], told: Told, own: Own | None = None
+    ) -> None:
+        """folders: the library folders, as they are at that moment. own: what is never told."""
+        self._folders, self._told, self._own = folders, told, own or Own()
         self._is_polling = False
 
     async def run(self) -> None:
@@ -69,11 +72,16 @@ class Watch:
             while (
                 changed := await in_thread(partial(_changes, watcher, over), over.set)
             ) is not None:
-                wanted = {path for path in changed if _is_wanted(path, there)}
+                wanted = await run_sync(self._wanted, changed, there)
                 if wanted:
                     await _settled(wanted)
                     await self._told({_tellable(path) for path in wanted})
             tasks.cancel_scope.cancel()
+
+    def _wanted(self, paths: Iterable[str], folders: Iterable[str]) -> set[str]:
+        """What a walk would look at. Whoever is told writes, and would tell itself again without end."""
+        own = self._own.inodes()
+        return {path for path in paths if _is_wanted(path, folders) and not is_own(path, own)}
 
     async def _look(self, there: Inodes, over: threading.Event) -> None:
         """Wait until the folders are others, or long enough; `over` is set however this ends."""

@@ -7,6 +7,7 @@ import pytest
 
 from dunoe.errors import Misconfigured
 from dunoe.library.folders import Rules, Walk, is_below, is_of_interest, written
+from dunoe.library.own import Own
 
 
 def grow(root: Path, *paths: str) -> None:
@@ -61,7 +62,10 @@ def test_what_nobody_needs_to_open_is_seen_with_its_reason(tmp_path: Path) -> No
     }
 
 
-MADE = ("yarn.lock", "web/package-lock.json", "web/app.min.js", "web/app.js.map", "go.sum")
+MADE = (
+    *("yarn.lock", "bun.lockb", "web/package-lock.json", "go.sum"),
+    *("web/app.min.js", "web/app.d.ts.map", "rpc/schema_pb2.py", "rpc/schema.pb.go"),
+)
 
 
 def test_what_tools_make_for_tools_is_skipped_and_said(tmp_path: Path) -> None:
@@ -70,10 +74,53 @@ def test_what_tools_make_for_tools_is_skipped_and_said(tmp_path: Path) -> None:
     assert unread(tmp_path) == dict.fromkeys(MADE, "generated")
 
 
-def test_an_ignore_file_brings_back_what_a_tool_has_made(tmp_path: Path) -> None:
+def test_an_ignore_file_of_ours_brings_back_what_a_tool_has_made(tmp_path: Path) -> None:
     grow(tmp_path, *MADE)
+    (tmp_path / ".gitignore").write_text("!go.sum\n")  # this is said to git
     (tmp_path / ".dunoeignore").write_text("!*.lock\n!app.min.js\n")
     assert seen(tmp_path) == ["web/app.min.js", "yarn.lock"]
+
+
+def test_code_that_is_one_long_line_was_made_by_a_tool(tmp_path: Path) -> None:
+    packed = "/* licence */\n" + "function a(){return 1};" * 4000
+    for name in ("bundle.js", "style.css", "essay.md"):
+        (tmp_path / name).write_text(packed)
+    (tmp_path / "written.js").write_text("function a() {\n  return 1;\n}\n" * 4000)
+    assert seen(tmp_path) == ["essay.md", "written.js"]
+    (tmp_path / ".dunoeignore").write_text("!bundle.js\n")
+    assert seen(tmp_path) == ["bundle.js", "essay.md", "written.js"]
+
+
+SECRETS = ("server.pem", "tls/server.key", "tls/ID_RSA", "prod.env", "vault.kdbx")
+
+
+def test_secrets_are_skipped_and_said_unless_somebody_wants_them(tmp_path: Path) -> None:
+    grow(tmp_path, "key.md", ".env", ".ssh/id_rsa", *SECRETS)
+    (tmp_path / "notes.md").symlink_to(".env")
+    assert seen(tmp_path) == ["key.md"]
+    assert unread(tmp_path) == dict.fromkeys([*SECRETS, "notes.md"], "secret")
+    (tmp_path / ".gitignore").write_text("!*.key\n")
+    (tmp_path / ".dunoeignore").write_text("!server.pem\n")
+    assert seen(tmp_path) == ["key.md", "server.pem"]
+
+
+def test_a_folder_of_secrets_has_none_that_may_be_read(tmp_path: Path) -> None:
+    grow(tmp_path, ".ssh/config", ".ssh/known_hosts")
+    assert seen(tmp_path / ".ssh") == []
+
+
+def test_what_is_ours_is_not_read_however_it_is_reached(tmp_path: Path) -> None:
+    grow(tmp_path, "ws/a.md", "ws/data/local.key.md", "ws/data/models/b.md", "dunoe.toml")
+    ws, data = tmp_path / "ws", tmp_path / "ws/data"
+    (ws / "folder").symlink_to(data / "models")
+    (ws / "file.md").symlink_to(data / "local.key.md")
+    (ws / "twin.md").hardlink_to(data / "local.key.md")
+    (ws / "dunoe.toml").symlink_to(tmp_path / "dunoe.toml")
+    rules = Rules(own=Own([data, tmp_path / "dunoe.toml"]))
+    scan = Walk(rules).look([str(ws), str(data), str(ws / "folder")])
+    why = {path.removeprefix(f"{ws}/"): one.why_not for path, one in scan.files.items()}
+    own = ("data", "folder", "file.md", "twin.md", "dunoe.toml")
+    assert why == {"a.md": "", **dict.fromkeys(own, "own")}
 
 
 @pytest.mark.parametrize(

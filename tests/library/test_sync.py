@@ -633,3 +633,18 @@ async def test_another_file_of_that_name_is_another_document(library: Library, n
     (notes / "sub" / "README.md").write_text("# 산\n\n백두산은 높다.\n", "utf-8")
     await library.sync()
     assert the(library, "README.md").id != before.id
+
+
+async def test_our_own_data_leaves_the_library_that_has_read_it(
+    parts: Parts, home: Path, tmp_path: Path
+) -> None:
+    (home / "local.key").write_text("두뇌의 열쇠는 비밀이다", "utf-8")
+    above = LibrarySettings(folders=(tmp_path,))
+    async with Library(Settings(home=tmp_path / "other", library=above), parts) as before:
+        (tmp_path / ".dunoeignore").write_text("!local.key\n")
+        await before.sync()
+        assert found(before, "열쇠") == ["local.key"]
+    async with Library(Settings(home=home, library=above), parts) as now:
+        await now.sync()
+        assert found(now, "열쇠") == []
+        assert (str(home), "own") in [(one.path, one.code) for one in await now.skipped()]

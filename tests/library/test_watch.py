@@ -13,6 +13,7 @@ from watchfiles._rust_notify import RustNotify
 from dunoe.library import bm25, watch
 from dunoe.library.index.point import ANY
 from dunoe.library.library import Library
+from dunoe.library.own import Own
 from dunoe.library.watch import Watch
 
 pytestmark = pytest.mark.anyio
@@ -21,12 +22,12 @@ Told = MemoryObjectReceiveStream[Collection[str] | None]
 
 
 @asynccontextmanager
-async def watching(*folders: Path) -> AsyncIterator[Told]:
+async def watching(*folders: Path, own: Own | None = None) -> AsyncIterator[Told]:
     """What is told of these folders, once the first look is over."""
     send, receive = anyio.create_memory_object_stream[Collection[str] | None](100)
     with send, receive:
         async with anyio.create_task_group() as tasks:
-            watch = Watch(lambda: [str(folder) for folder in folders], send.send)
+            watch = Watch(lambda: [str(folder) for folder in folders], send.send, own)
             tasks.start_soon(watch.run)
             with anyio.fail_after(PATIENCE_S):
                 assert await receive.receive() is None
@@ -86,6 +87,19 @@ async def test_what_is_hidden_is_not_told(notes: Path) -> None:
     async with watching(notes) as told:
         (notes / ".git" / "index").write_text("x")
         (notes / "a.md~").write_text("x")
+        (notes / "b.md").write_text("x")
+        with anyio.fail_after(PATIENCE_S):
+            assert await told.receive() == {str(notes / "b.md")}
+
+
+async def test_what_we_write_ourselves_is_not_told(notes: Path) -> None:
+    home = notes / "data"
+    (home / "library").mkdir(parents=True)
+    async with watching(notes, own=Own([home])) as told:
+        (home / "dunoe.db").write_text("x")
+        (home / "library" / "segment").write_text("x")
+        (home / "gone").touch()
+        (home / "gone").unlink()
         (notes / "b.md").write_text("x")
         with anyio.fail_after(PATIENCE_S):
             assert await told.receive() == {str(notes / "b.md")}

@@ -387,8 +387,8 @@ async def _packed(candidates: Sequence[Candidate]) -> Packed:
 def _too_long(prompt: int, answer: int, context: int) -> TooLong:
     return TooLong(
         Text(
-            f"질문이 너무 깁니다: 질문 {prompt}토큰 + 답 {answer}토큰, 모델의 context는 {context}토큰",
-            f"the question is too long: {prompt} tokens and {answer} for the answer, of {context}",
+            f"질문이 너무 깁니다: 질문 {prompt:,}토큰 + 답 {answer:,}토큰, 모델의 context는 {context:,}토큰",
+            f"the question is too long: {prompt:,} tokens and {answer:,} for the answer, of {context:,}",
         ),
         Text(
             "질문을 줄이거나 모델의 context를 늘리세요.",

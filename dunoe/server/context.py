@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import replace
+from typing import NamedTuple
 
 from dunoe.engines.engine import Engine
 from dunoe.engines.request import Embedding, Generation, Json, Reranking, has_media
 from dunoe.errors import NotSupported, Text, TooLong
 from dunoe.portfolio.model import Model
 from dunoe.server.endpoint import Asked
-from dunoe.server.truncation import Cut, Policy, cut, read_policy
+from dunoe.server.truncation import POLICIES, Cut, Measure, Policy, could_cut, cut, read_policy
 
 log = logging.getLogger("dunoe.server")
 
@@ -59,7 +60,7 @@ async def fitted_texts(asked: Asked, model: Model, wanted: Embedding) -> list[Js
         if tokens is None or tokens <= (context := await engine.context(model)):
             continue
         if not wanted.truncate:
-            raise too_long(tokens, context, param="input", may_be_cut=False)
+            raise too_long(tokens, context, param="input")
         told.append({"policy": "end", "text": number, "cut_tokens": tokens - context})
     _note(asked, told, "texts")
     return told
@@ -70,7 +71,7 @@ async def fitted_documents(
 ) -> tuple[Reranking, list[Json]]:
     """The documents as the model can take them, and what was taken out of those that had to be cut.
 
-    Notes the tokens on the call. Raises TooLong, which says of which document.
+    Notes the tokens on the call. Raises TooLong, which says of which document, or that it is the query.
     """
     policy = asked_policy(asked)
     engine = asked.brain.engines[model.engine]
@@ -78,21 +79,17 @@ async def fitted_documents(
     if lengths is None:
         return wanted, []  # the engine counts, and refuses what is too long
     context, documents = await engine.context(model), [*wanted.documents]
+    measured = _pair_measure(engine, model, wanted.query)
+    over = [number for number, tokens in enumerate(lengths) if tokens > context]
+    if over and (alone := await measured(Generation("complete", prompt=""))) >= context:
+        raise too_long(alone, context, param="query", before="query: ")
     told: list[Json] = []
-
-    async def measured(ask: Generation) -> int:
-        found = await engine.pairs(model, Reranking(wanted.query, [str(ask.prompt)]))
-        if found is None:
-            raise _uncountable(model)
-        return found[0]
-
-    for number, tokens in enumerate(lengths):
-        if tokens <= context:
-            continue
-        whole = Generation("complete", prompt=documents[number])
+    for number in over:
+        tokens, whole = lengths[number], Generation("complete", prompt=documents[number])
         shorter = await cut(whole, policy, context, measured) if policy else None
         if shorter is None:
-            raise too_long(tokens, context, document=number, may_be_cut=policy is None)
+            ways = await _ways(whole, policy, context, measured)
+            raise _document_too_long(number, tokens, context, ways)
         documents[number], lengths[number] = str(shorter.ask.prompt), await measured(shorter.ask)
         cost = {**shorter.told, "cut_tokens": tokens - lengths[number]}
         told.append({"policy": policy, "document": number, **cost})
@@ -101,12 +98,53 @@ async def fitted_documents(
     return Reranking(wanted.query, documents), told
 
 
+def _pair_measure(engine: Engine, model: Model, query: str) -> Measure:
+    """How long a document is with the query."""
+
+    async def measured(ask: Generation) -> int:
+        found = await engine.pairs(model, Reranking(query, [str(ask.prompt)]))
+        if found is None:
+            raise _uncountable(model)
+        return found[0]
+
+    return measured
+
+
 def _note(asked: Asked, told: list[Json], what: str) -> None:
     """The header of what was cut, where anything was."""
     if told:
         tokens = sum(one["cut_tokens"] for one in told)
         mark = f"{told[0]['policy']}; {what}={len(told)}; tokens={tokens}"
         asked.wire.marks.append((b"x-dunoe-truncated", mark.encode()))
+
+
+class _Ways(NamedTuple):
+    """The policy that could not make it fit, if one was asked for; those that can."""
+
+    tried: Policy | None = None
+    open: tuple[Policy, ...] = ()
+
+    def hint(self, hint: Text) -> Text:
+        """What else to do, with what of these."""
+        ko, en = hint.ko, hint.en
+        if self.tried is not None:
+            ko += f" '{self.tried}'(으)로 잘라도 들어가지 않습니다."
+            en += f" '{self.tried}' cannot make it fit."
+        if self.open:
+            first, *rest = self.open
+            ko_or = "".join(f"(또는 {one})" for one in rest)
+            en_or = "".join(f" (or {one})" for one in rest)
+            ko += f" 잘라도 되면 'x-dunoe-truncate: {first}'{ko_or} 머리말을 붙이세요."
+            en += f" Where it may be cut, add the header 'x-dunoe-truncate: {first}'{en_or}."
+        return Text(ko, en)
+
+
+_NONE = _Ways()
+
+
+async def _ways(ask: Generation, tried: Policy | None, room: int, measure: Measure) -> _Ways:
+    others = [one for one in POLICIES if one != tried]
+    return _Ways(tried, tuple([one for one in others if await could_cut(ask, one, room, measure)]))
 
 
 class _Fitting:
@@ -131,15 +169,14 @@ class _Fitting:
         wanted = _wanted(ask)
         if tokens + max(1, wanted) <= context:
             return Cut(ask, {})
+        room = context - max(1, min(wanted, context // 4))
         if self.policy is None:
-            raise self._too_long(ask, tokens, context)
+            raise await self._too_long(ask, tokens, context, room)
         told: Json = {"policy": "max_tokens", "context": context}
         if tokens >= context:
-            shorter = await cut(
-                ask, self.policy, context - max(1, min(wanted, context // 4)), self._measured
-            )
+            shorter = await cut(ask, self.policy, room, self._measured)
             if shorter is None:
-                raise self._too_long(ask, tokens, context)
+                raise await self._too_long(ask, tokens, context, room)
             ask = shorter.ask
             told |= {"policy": self.policy, **shorter.told, "cut_tokens": tokens}
             tokens = await self._measured(ask)
@@ -150,10 +187,11 @@ class _Fitting:
             ask = replace(ask, options={**ask.options, "max_tokens": context - tokens})
         return Cut(ask, told)
 
-    def _too_long(self, ask: Generation, tokens: int, context: int) -> TooLong:
-        may_be_cut = self.policy is None and ask.task != "infill"
-        wanted, param = _wanted(ask), self.said_in
-        return too_long(tokens, context, wanted, param=param, may_be_cut=may_be_cut)
+    async def _too_long(self, ask: Generation, tokens: int, context: int, room: int) -> TooLong:
+        ways = _Ways(open=POLICIES)  # only the answer is too long: any of them makes that shorter
+        if tokens >= context:
+            ways = await _ways(ask, self.policy, room, self._measured)
+        return too_long(tokens, context, _wanted(ask), param=self.said_in, ways=ways)
 
     async def _measured(self, ask: Generation) -> int:
         found = await self.engine.measure(self.model, ask)
@@ -179,18 +217,14 @@ def too_long(
     max_tokens: int = 0,
     *,
     param: str = "",
-    document: int | None = None,
-    may_be_cut: bool = True,
+    before: str = "",
+    ways: _Ways = _NONE,
 ) -> TooLong:
     """What a caller hears whose request does not fit; the words that clients look for are in it.
 
-    document: which one it was, of those to rerank.
+    before: which part of the request it is.
     """
     numbers = {"prompt_tokens": prompt_tokens, "context": context, "max_tokens": max_tokens}
-    before = ""
-    if document is not None:
-        param, before = "documents", f"documents[{document}]: "
-        numbers["document"] = document
     if prompt_tokens >= context:
         ko = f"글이 너무 깁니다: {prompt_tokens:,}토큰, 모델의 context는 {context:,}토큰"
         en = f"prompt is too long: {prompt_tokens:,} tokens"
@@ -203,14 +237,16 @@ def too_long(
     hint = Text("글이나 max_tokens를 줄이세요.", "send less, or ask for less.")
     if not max_tokens:
         hint = Text("글을 나누거나 줄이세요.", "send less, or in pieces.")
-    if may_be_cut:
-        hint = Text(
-            f"{hint.ko} 잘라도 되면 'x-dunoe-truncate: oldest'(또는 middle) 머리말을 붙이세요.",
-            f"{hint.en} Where it may be cut, add the header 'x-dunoe-truncate: oldest' (or middle).",
-        )
     if prompt_tokens < context:
         param = "max_tokens"
-    return TooLong(message, hint, code="context_length_exceeded", param=param, numbers=numbers)
+    return TooLong(message, ways.hint(hint), param=param, numbers=numbers)
+
+
+def _document_too_long(number: int, tokens: int, context: int, ways: _Ways) -> TooLong:
+    before = f"documents[{number}]: "
+    problem = too_long(tokens, context, param="documents", before=before, ways=ways)
+    problem.numbers["document"] = number
+    return problem
 
 
 def _uncountable(model: Model) -> NotSupported:

@@ -164,9 +164,10 @@ class EmbedBody(_Request):
 
 
 class EmbeddingsBody(_Request):
-    """POST /api/embeddings."""
+    """POST /api/embeddings. Ollama's has no `truncate`; who writes it means it."""
 
     prompt: str | None = None
+    truncate: bool | None = None
 
 
 def decode_chat(body: ChatBody) -> Generation | Preload | Unload:
@@ -220,7 +221,9 @@ def decode_embeddings(body: EmbeddingsBody) -> Embedding:
     """/api/embeddings, the old form: one text, and its vector as long as the model made it."""
     body.keep_alive_s()
     return Embedding(
-        inputs=[body.prompt] if body.prompt else [], truncate=True, is_normalised=False
+        inputs=[body.prompt] if body.prompt else [],
+        truncate=body.truncate is not False,
+        is_normalised=False,
     )
 
 

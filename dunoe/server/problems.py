@@ -27,7 +27,7 @@ def body(problem: Problem, dialect: Dialect, language: Language) -> Json:
     if dialect == "ollama":
         return {"error": f"{message}\n{hint}" if hint else message, **numbers}
     if dialect == "ask":
-        return _ask(problem, message, hint) | ({"numbers": numbers} if numbers else {})
+        return _ask(problem, message, hint) | numbers
     if dialect == "anthropic":
         kind = _ANTHROPIC.get(problem.status, "api_error")
         said = {"type": kind, "message": f"{message}\n{hint}".strip(), **numbers}

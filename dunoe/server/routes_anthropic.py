@@ -16,7 +16,7 @@ async def messages(asked: Asked) -> None:
 async def count_tokens(asked: Asked) -> None:
     """POST /v1/messages/count_tokens."""
     body: CountBody = asked.body
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat")
     found = await count(asked, model, decode_count(body))
     await asked.wire.json(count_body(found.count))
 

@@ -95,7 +95,7 @@ async def tokenize(asked: Asked) -> None:
             Text('{"content": "글"}로 보내세요.', 'send {"content": "text"}.'),
             param="content",
         )
-    model = await choose(asked, body.model)
+    model = await choose(asked, body.model, "chat" if body.content is None else None)
     counting = Counting(body.content, asked.raw.get("messages") or [], body.tools or [])
     found = await count(asked, model, counting)
     await asked.wire.json({"count": found.count, "tokens": found.tokens})

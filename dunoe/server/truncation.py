@@ -53,20 +53,43 @@ async def cut(ask: Generation, policy: Policy, room: int, measure: Measure) -> C
     return None  # what stands around a gap is the question itself
 
 
+async def could_cut(ask: Generation, policy: Policy, room: int, measure: Measure) -> bool:
+    """Whether `cut` would get there, told by what it leaves at the least: that is counted quickly."""
+    shortest = _shortest(ask, policy)
+    return shortest is not None and await measure(shortest) <= room
+
+
+def _shortest(ask: Generation, policy: Policy) -> Generation | None:
+    """The request cut as far as the policy ever does; None where there is nothing to take."""
+    if ask.task == "complete":
+        most = _most(ask)
+        return _less(ask, policy, most) if most > 0 else None
+    if ask.task != "chat":
+        return None
+    if policy == "oldest":
+        turns = _turns(ask.messages)
+        return _without(ask, turns[:-1]) if len(turns) > 1 else None
+    places = _places(ask.messages)
+    for place, most in places:
+        ask = _shortened(ask, place, most)
+    return ask if places else None
+
+
 async def _oldest(ask: Generation, room: int, measure: Measure) -> Cut | None:
     turns = _turns(ask.messages)
     if len(turns) < 2:
         return None
-
-    def without(count: int) -> Generation:
-        gone = {at for turn in turns[:count] for at in turn}
-        kept = [message for at, message in enumerate(ask.messages) if at not in gone]
-        return replace(ask, messages=kept)
-
-    count = await _least(1, len(turns) - 1, lambda n: measure(without(n)), room)
+    count = await _least(1, len(turns) - 1, lambda n: measure(_without(ask, turns[:n])), room)
     if count is None:
         return None
-    return Cut(without(count), {"messages": [at for turn in turns[:count] for at in turn]})
+    gone = turns[:count]
+    return Cut(_without(ask, gone), {"messages": [at for turn in gone for at in turn]})
+
+
+def _without(ask: Generation, turns: list[list[int]]) -> Generation:
+    gone = {at for turn in turns for at in turn}
+    kept = [message for at, message in enumerate(ask.messages) if at not in gone]
+    return replace(ask, messages=kept)
 
 
 def _turns(messages: list[Json]) -> list[list[int]]:
@@ -82,18 +105,8 @@ def _turns(messages: list[Json]) -> list[list[int]]:
 
 
 async def _middle(ask: Generation, room: int, measure: Measure) -> Cut | None:
-    places = sorted(
-        _texts(ask.messages),
-        key=lambda place: (
-            ask.messages[place.message].get("role") in _STAY,
-            -len(place.text(ask.messages)),
-        ),
-    )
     told: list[Json] = []
-    for place in places:
-        most = len(place.text(ask.messages)) - SHORTEST
-        if most < 1:
-            continue
+    for place, most in _places(ask.messages):
         count = await _least(1, most, partial(_length, ask, place, measure), room)
         told.append({"message": place.message, "characters": most if count is None else count})
         ask = _shortened(ask, place, most if count is None else count)
@@ -134,6 +147,16 @@ def _texts(messages: list[Json]) -> list[_Place]:
     return places
 
 
+def _places(messages: list[Json]) -> list[tuple[_Place, int]]:
+    """The texts that can lose their middle, in turn, and how much of it."""
+
+    def turn(found: tuple[_Place, int]) -> tuple[bool, int]:
+        return messages[found[0].message].get("role") in _STAY, -found[1]
+
+    found = [(place, len(place.text(messages)) - SHORTEST) for place in _texts(messages)]
+    return sorted((one for one in found if one[1] > 0), key=turn)
+
+
 async def _length(ask: Generation, place: _Place, measure: Measure, count: int) -> int:
     """How long a request is without so many characters of one text."""
     return await measure(_shortened(ask, place, count))
@@ -150,19 +173,30 @@ async def _prompt(ask: Generation, policy: Policy, room: int, measure: Measure) 
         over = await measure(ask) - room
         if over >= len(prompt):
             return None
-        start = 0 if policy == "oldest" else (len(prompt) - over) // 2
-        left = prompt[:start] + prompt[start + over :]
-        return Cut(replace(ask, prompt=left), {"prompt": True, "tokens": over})
-
-    def shortened(count: int) -> Generation:
-        left = prompt[count:] if policy == "oldest" else _without_middle(prompt, count)
-        return replace(ask, prompt=left)
-
-    most = len(prompt) - SHORTEST
-    count = await _least(1, most, lambda n: measure(shortened(n)), room) if most > 0 else None
+        return Cut(_less(ask, policy, over), {"prompt": True, "tokens": over})
+    most = _most(ask)
+    count = (
+        await _least(1, most, lambda n: measure(_less(ask, policy, n)), room) if most > 0 else None
+    )
     if count is None:
         return None
-    return Cut(shortened(count), {"prompt": True, "characters": count})
+    return Cut(_less(ask, policy, count), {"prompt": True, "characters": count})
+
+
+def _most(ask: Generation) -> int:
+    """How much of a raw prompt may go."""
+    return len(ask.prompt) - (SHORTEST if isinstance(ask.prompt, str) else 1)
+
+
+def _less(ask: Generation, policy: Policy, count: int) -> Generation:
+    """A raw prompt without so many characters, or tokens."""
+    prompt = ask.prompt
+    if policy == "oldest":
+        return replace(ask, prompt=prompt[count:])
+    if isinstance(prompt, str):
+        return replace(ask, prompt=_without_middle(prompt, count))
+    start = (len(prompt) - count) // 2
+    return replace(ask, prompt=prompt[:start] + prompt[start + count :])
 
 
 def _without_middle(text: str, count: int) -> str:

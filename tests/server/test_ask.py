@@ -366,4 +366,4 @@ async def test_a_question_that_does_not_fit_is_refused_with_the_numbers(house: S
     told = orjson.loads(got.body)
     assert got.status == 400
     assert told["code"] == "context_length_exceeded"
-    assert "4096" in told["detail"]
+    assert "4,096" in told["detail"]

@@ -146,6 +146,7 @@ async def test_too_long_is_told_with_numbers_and_nothing_is_loaded(
     [
         ("/v1/embeddings", {"input": ["짧은 글", LONG]}),
         ("/api/embed", {"input": LONG, "truncate": False}),
+        ("/api/embeddings", {"prompt": LONG, "truncate": False}),
     ],
 )
 async def test_a_text_too_long_to_embed_is_told_before_anything_is_loaded(
@@ -235,9 +236,14 @@ async def test_a_query_too_long_to_rank_by_is_told_even_where_documents_may_be_c
 ) -> None:
     asked = {"model": "ranks", "query": LONG, "documents": ["글"]}
 
-    got = await call(house, "/v1/rerank", asked, "middle")
+    for policy in ("", "middle"):
+        got = await call(house, "/v1/rerank", asked, policy)
 
-    assert got.status == 400 and inside(got.json)["prompt_tokens"] > 512
+        told = inside(got.json)
+        assert (got.status, told["param"], "document" in told) == (400, "query", False)
+        assert told["prompt_tokens"] > 512
+        assert f"query: prompt is too long: {told['prompt_tokens']:,}" in told["message"]
+        assert "x-dunoe-truncate" not in told["hint"]
 
 
 @pytest.mark.parametrize("policy", ["oldest", "middle"])
@@ -294,9 +300,10 @@ async def test_a_question_too_long_for_its_model_is_told_with_numbers(
 
     got = await call(house, "/api/ask", {"question": LONG[:4000], "context_enabled": reads})
 
-    told = got.json["numbers"]
+    told = got.json
     assert got.status == 400
     assert told["prompt_tokens"] > told["context"] == CONTEXT
+    assert f"{told['prompt_tokens']:,}" in told["detail"]
     assert loads(house) == before
 
 
@@ -424,10 +431,46 @@ async def test_an_answer_too_long_is_shortened_where_cutting_is_allowed(house: S
     assert got.headers["x-dunoe-truncated"] == f"max_tokens; max_tokens={dropped['max_tokens']}"
 
 
-async def test_one_long_question_cannot_be_cut_by_turns(house: Served) -> None:
-    got = await call(house, "/v1/chat/completions", {"messages": TOLD}, "oldest")
+STORY = [{"role": "user", "content": "The beginning of a long story. " * 200}]
+MANY = [{"role": role, "content": "짧은 말"} for _ in range(90) for role in ("user", "assistant")]
 
-    assert got.status == 400
+
+@pytest.mark.parametrize(
+    ("messages", "works"), [(STORY, "middle"), ([*MANY, *HI], "oldest"), ([*TALK, *HI], "both")]
+)
+async def test_the_hint_names_the_ways_of_cutting_that_work_and_no_other(
+    house: Served, messages: list[Json], works: str
+) -> None:
+    """One long question has no older turns; of many short ones no middle is to be had."""
+    refused = inside((await call(house, "/v1/chat/completions", {"messages": messages})).json)
+
+    for policy in ("oldest", "middle"):
+        got = await call(house, "/v1/chat/completions", {"messages": messages, **SHORT}, policy)
+        is_good = works in (policy, "both")
+        assert got.status == (200 if is_good else 400), got.body
+        assert (policy in refused["hint"]) == is_good
+        if not is_good:
+            hint = inside(got.json)["hint"]
+            assert f"'{policy}' cannot make it fit" in hint
+            assert f"x-dunoe-truncate: {works}" in hint
+
+
+async def test_no_way_of_cutting_is_named_where_none_works(house: Served) -> None:
+    got = await call(house, "/v1/chat/completions", {"messages": [*MANY, *TOLD]}, "oldest")
+    fixed = await call(house, "/v1/chat/completions", {"messages": HI, "tools": [TOOL] * 20})
+
+    assert "x-dunoe-truncate" not in inside(got.json)["hint"]
+    assert "x-dunoe-truncate" not in inside(fixed.json)["hint"]
+
+
+async def test_a_document_is_refused_with_the_ways_that_work(house: Served) -> None:
+    """The query leaves room, but not for what must stay of a document."""
+    near = "호랑이는? " * 60
+    told = inside((await call(house, "/v1/rerank", RANKED | {"query": near})).json)
+    assert (told["param"], told["document"]) == ("documents", 1)
+    for policy in ("oldest", "middle"):
+        cut = await call(house, "/v1/rerank", RANKED | {"query": near}, policy)
+        assert (policy in told["hint"]) == (cut.status == 200)
 
 
 async def test_a_policy_nobody_knows_is_refused(house: Served) -> None:

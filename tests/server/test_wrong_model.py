@@ -135,5 +135,22 @@ async def test_an_empty_stop_text_stops_nothing(house: Served, stop: object) -> 
     assert got.json["usage"]["completion_tokens"] == 2
 
 
+COUNTS: list[tuple[str, Json]] = [
+    ("/v1/messages/count_tokens", {"messages": HI}),
+    ("/v1/tokenize", {"messages": HI}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), COUNTS)
+async def test_a_chat_is_not_counted_for_a_model_that_cannot_chat(
+    house: Served, path: str, body: Json
+) -> None:
+    for model in ("vectors", "order"):
+        got = await call(house, "POST", path, {"model": model, **body})
+        assert got.status == 400 and "does not support chat" in got.text
+        plain = await call(house, "POST", "/v1/tokenize", {"model": model, "content": "hello"})
+        assert plain.status == 200 and plain.json["count"] > 0
+
+
 async def test_counting_nothing_is_a_mistake(house: Served) -> None:
     assert (await call(house, "POST", "/v1/tokenize", {"model": "chat"})).status == 400

@@ -1,5 +1,6 @@
 """An answer without a model: the found passages themselves, with their markers."""
 
+import re
 from collections.abc import Sequence
 
 from dunoe.answering.citations import Checker
@@ -10,6 +11,7 @@ from dunoe.errors import Language, Problem
 
 QUOTED = 3  # sources
 LENGTH = 400  # letters of each
+_HEADER = re.compile(r"^\|[^\n]*\n\|(?: --- \|)+\s*", re.MULTILINE)
 
 
 def quote(prompts: Prompts, sources: Sequence[Source], question: str, checker: Checker) -> str:
@@ -26,9 +28,26 @@ def quote(prompts: Prompts, sources: Sequence[Source], question: str, checker: C
 
 
 def _body(source: Source) -> str:
-    """What its best passage says; where that is front matter alone, what the source says."""
-    before = "".join(part.text for part in source.parts[: source.parts.index(source.best)])
-    return body(source.best.text, source.file, before) or body(source.text, source.file)
+    """What the spot says that is cited; where that is front matter alone, what its passage or the source says."""
+    best, spot = source.best, source.spot
+    before = "".join(part.text for part in source.parts[: source.parts.index(best)])
+    above = before + best.text[: spot.start - best.start]
+    said = _headed(best.words_of(spot), best.text[spot.end - best.start :], above)
+    return (
+        body(said, source.file, above)
+        or body(best.text, source.file, before)
+        or body(source.text, source.file)
+    )
+
+
+def _headed(said: str, below: str, above: str) -> str:
+    """A row with the header that stands above it; a header with the rows below it, itself once."""
+    if not said.startswith("|"):
+        return said
+    if _HEADER.fullmatch(said):
+        return said + below.replace(said, "")
+    headers = _HEADER.findall(above)
+    return said if _HEADER.match(said) or not headers else headers[-1] + said
 
 
 def in_two_lines(problem: Problem, language: Language) -> str:

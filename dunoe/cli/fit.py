@@ -27,7 +27,7 @@ from dunoe.engines.ollama import OllamaEngine
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.catalogue import Catalogue, mode_of
 from dunoe.portfolio.entries import known
-from dunoe.portfolio.memory import CONTEXT, Memory, has_card, load_for, load_of, of_card, our_card
+from dunoe.portfolio.memory import CONTEXT, Memory, load_for, load_of, of_card, of_ram, our_card
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.plan import (
     Candidate,
@@ -59,11 +59,16 @@ Vram = Annotated[
     str | None,
     typer.Option(metavar="16GiB", help="카드의 메모리; 0은 없음 · of the card; 0: none"),
 ]
+Ram = Annotated[
+    str | None,
+    typer.Option(metavar="32GiB", help="RAM (기본: 이 컴퓨터) · default: this machine's"),
+]
 TYPES: tuple[str, ...] = get_args(KvType)
 PLACES: dict[Place, Text] = {
     "stays": Text("상주", "stays"),
     "turns": Text("교대", "takes turns"),
     "ram": Text("RAM", "RAM"),
+    "ram_turns": Text("RAM 교대", "takes turns in RAM"),
     "nowhere": Text("못 올림", "does not fit"),
 }
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
@@ -81,6 +86,7 @@ def fit(  # noqa: PLR0913 - one parameter an option: this is how typer reads a c
     ] = None,
     name: ProfileName = None,
     vram: Vram = None,
+    ram: Ram = None,
     context: Annotated[
         int | None, typer.Option(min=16, max=2**24, help="토큰, 슬롯마다 · tokens of a slot")
     ] = None,
@@ -103,16 +109,15 @@ def fit(  # noqa: PLR0913 - one parameter an option: this is how typer reads a c
             ),
         )
     wanted = profile(name) if name is not None else None
-    found = asyncio.run(_candidates(settings, models or [])) + (
-        candidates(wanted) if wanted else []
-    )
-    if not found:
+    if not models and wanted is None:
         raise _nothing_asked()
-    found = [_as_asked(one, context, parallel, kv) for one in found]
     card = card_of(settings, vram)
     if vram is None and wanted is not None and not card.size:
         card = of_card(wanted.vram or 0)  # to ask on a laptop what a card would hold
-    planned = plan(found, card)
+    found = asyncio.run(_candidates(settings, models or [], has_card=card.room > 0))
+    found += candidates(wanted) if wanted else []
+    found = [_as_asked(one, context, parallel, kv) for one in found]
+    planned = plan(found, card, ram_of(ram))
     if as_json:
         print_json(
             told(planned)
@@ -120,6 +125,13 @@ def fit(  # noqa: PLR0913 - one parameter an option: this is how typer reads a c
         )
     else:
         show(planned, wanted)
+        if vram is not None and ram is None and any(seat.is_in_ram for seat in planned.seats):
+            say(
+                Text(
+                    "· RAM은 이 컴퓨터의 것입니다. 다른 컴퓨터라면 --ram 32GiB처럼 적으세요.",
+                    "· the RAM is this machine's; for another one write --ram 32GiB or what it has.",
+                )
+            )
 
 
 def show(planned: Plan, wanted: Profile | None = None) -> None:
@@ -135,6 +147,16 @@ def show(planned: Plan, wanted: Profile | None = None) -> None:
     if planned.room:
         _bar(planned)
         _pairs(planned)
+    if any(seat.is_in_ram for seat in planned.seats):
+        size, room, taken = (
+            _gib(one) for one in (planned.ram.size, planned.ram.room, planned.in_ram)
+        )
+        say(
+            Text(
+                f"RAM {size} 가운데 모델의 몫 {room}, 쓰는 것 {taken}",
+                f"of {size} of RAM models may take {room}, and take {taken}",
+            )
+        )
     for line in _remarks(planned):
         say(line)
     for line in (*_alternatives(wanted), *wanted.corrections) if wanted else ():
@@ -206,30 +228,7 @@ def _pairs(planned: Plan) -> None:
 
 def _remarks(planned: Plan) -> list[Text]:
     """What a person would want to be told of this plan."""
-    found = []
-    for seat in planned.seats:
-        name, limit = seat.candidate.name, seat.candidate.limit
-        if limit is not None and seat.wanted > limit:
-            found.append(
-                Text(
-                    f"· {name}: context는 {limit:,}토큰까지입니다 ({seat.wanted:,}을 원했음)",
-                    f"· {name}: its context ends at {limit:,} tokens ({seat.wanted:,} were wanted)",
-                )
-            )
-        elif seat.place == "nowhere":
-            found.append(
-                Text(
-                    f"· {name}: 이 카드에 혼자서도 들어가지 않습니다 (필요 {_gib(seat.takes.card)})",
-                    f"· {name}: does not fit this card, not even alone (needs {_gib(seat.takes.card)})",
-                )
-            )
-        elif seat.context < seat.wanted:
-            found.append(
-                Text(
-                    f"· {name}: 카드가 작아 context를 {seat.context:,}로 줄였습니다",
-                    f"· {name}: the card leaves it a context of {seat.context:,}",
-                )
-            )
+    found = [text for seat in planned.seats for text in _remarks_of(seat, planned)]
     if measured := _names(planned, lambda seat: seat.basis == "measured"):
         found.append(
             Text(
@@ -244,11 +243,41 @@ def _remarks(planned: Plan) -> list[Text]:
                 f"· the compute buffer is a rough figure; once loaded it is a measured one: {rough}",
             )
         )
-    if names := _names(planned, lambda seat: seat.place == "turns"):
+    if names := _names(planned, lambda seat: seat.place in ("turns", "ram_turns")):
         found.append(
             Text(
                 f"· 함께 있을 수 없어 하나씩 교대합니다: {names}",
                 f"· cannot be there together and take turns: {names}",
+            )
+        )
+    return found
+
+
+def _remarks_of(seat: Placed, planned: Plan) -> list[Text]:
+    """What of its wish a model does not get."""
+    found, name = list[Text](), seat.candidate.name
+    limit = seat.candidate.limit or seat.wanted
+    if seat.wanted > limit:
+        found.append(
+            Text(
+                f"· {name}: context는 {limit:,}토큰까지입니다 ({seat.wanted:,}을 원했음)",
+                f"· {name}: its context ends at {limit:,} tokens ({seat.wanted:,} were wanted)",
+            )
+        )
+    if seat.place == "nowhere":
+        where = Text("RAM", "RAM") if seat.is_in_ram else Text("이 카드", "this card")
+        needs, room = _gib(seat.size), _gib(planned.ram.room if seat.is_in_ram else planned.room)
+        found.append(
+            Text(
+                f"· {name}: {where.ko}에 혼자서도 들어가지 않습니다 (필요 {needs}, 모델의 몫 {room})",
+                f"· {name}: does not fit {where.en}, not even alone (needs {needs}, models may take {room})",
+            )
+        )
+    elif seat.context < min(seat.wanted, limit):
+        found.append(
+            Text(
+                f"· {name}: 자리가 작아 context를 {seat.context:,}로 줄였습니다",
+                f"· {name}: there is room for a context of {seat.context:,}",
             )
         )
     return found
@@ -275,19 +304,28 @@ def _as_asked(
 
 def card_of(settings: Settings, asked: str | None) -> Memory:
     """The card that was asked for, else the settings' or this machine's; of size 0 where there is none."""
-    if asked is not None:
-        try:
-            return of_card(TypeAdapter(Size).validate_python(asked))
-        except ValidationError as exc:
-            raise BadRequest(
-                Text(f"크기가 아닙니다: '{asked[:40]}'", f"not a size: '{asked[:40]}'"),
-                Text("--vram 16GiB처럼 쓰세요.", "write it as in --vram 16GiB."),
-            ) from exc
-    return our_card(settings, machine.look())
+    return our_card(settings, machine.look()) if asked is None else of_card(_size("--vram", asked))
 
 
-async def _candidates(settings: Settings, names: Sequence[str]) -> list[Candidate]:
-    catalogue = Catalogue(settings, Shelf(settings.models_folder), "")
+def ram_of(asked: str | None) -> Memory:
+    """The RAM that was asked for, else this machine's."""
+    return of_ram(machine.look().ram_bytes if asked is None else _size("--ram", asked))
+
+
+def _size(option: str, asked: str) -> int:
+    try:
+        return TypeAdapter[int](Size).validate_python(asked)
+    except ValidationError as exc:
+        raise BadRequest(
+            Text(f"크기가 아닙니다: '{asked[:40]}'", f"not a size: '{asked[:40]}'"),
+            Text(f"{option} 16GiB처럼 쓰세요.", f"write it as in {option} 16GiB."),
+        ) from exc
+
+
+async def _candidates(
+    settings: Settings, names: Sequence[str], *, has_card: bool
+) -> list[Candidate]:
+    catalogue = Catalogue(settings, Shelf(settings.models_folder), "", has_card=has_card)
     return [await _candidate(settings, catalogue, name) for name in names]
 
 
@@ -314,7 +352,7 @@ async def _of_settings(settings: Settings, catalogue: Catalogue, name: str) -> C
         context = one.context or CONTEXT[one.mode]
         return Candidate(name, header, load_for(one.mode, context, one.parallel or 1, one.kv_type))
     measured = Measured(settings.cache_folder).get(one.file, load_of(one, has_card=True))
-    load = load_of(one, has_card=has_card(settings, machine.look()))
+    load = load_of(one, has_card=catalogue.has_card)
     return Candidate(name, header, load, is_for_ram=one.gpu_layers == 0, measured=measured)
 
 

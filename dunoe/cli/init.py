@@ -10,7 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from dunoe import machine
-from dunoe.cli.fit import ProfileName, Vram, card_of, show
+from dunoe.cli.fit import ProfileName, Ram, Vram, card_of, ram_of, show
 from dunoe.cli.pull import bring
 from dunoe.cli.terminal import AsJson, Yes, confirm, console, print_json, said, say, settings_from
 from dunoe.errors import BadRequest, Misconfigured, Problem, Text
@@ -26,9 +26,10 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
-def init(
+def init(  # noqa: PLR0913 - one parameter an option: this is how typer reads a command line
     name: ProfileName = None,
     vram: Vram = None,
+    ram: Ram = None,
     download: Annotated[
         bool | None,
         typer.Option(
@@ -47,7 +48,8 @@ def init(
     settings = settings_from(None)
     here = machine.look()
     card = card_of(settings, vram)
-    proposal = propose(here, profile(name) if name is not None else fitting(card.size), card)
+    chosen = profile(name) if name is not None else fitting(card.size)
+    proposal = propose(here, chosen, card, ram_of(ram))
     if not as_json:
         _introduce(settings, proposal)
     files = _files(settings)
@@ -81,6 +83,15 @@ def _introduce(settings: Settings, proposal: Proposal) -> None:
         )
     )
     show(proposal.plan, proposal.profile)
+    for wanted, taken in proposal.instead:
+        say(
+            Text(
+                f"· {wanted}은(는) 여기에 들어가지 않아 {taken}을(를) 고릅니다",
+                f"· {wanted} does not fit here: {taken} takes its seat",
+            )
+        )
+    if left_out := ", ".join(proposal.left_out):
+        say(Text(f"· 설정에서 뺍니다: {left_out}", f"· left out of the settings: {left_out}"))
 
 
 def _may(missing: list[Wanted], settings: Settings, download: bool | None) -> bool:
@@ -177,6 +188,7 @@ def _json(
         },
         "profile": proposal.profile.name,
         "plan": told(proposal.plan),
+        "left_out": proposal.left_out,
         "models": [
             {
                 "name": one.name,

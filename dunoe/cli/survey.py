@@ -13,7 +13,7 @@ from dunoe.engines import build
 from dunoe.engines.engine import Engine
 from dunoe.errors import NotFound, Problem, Text
 from dunoe.machine import Machine
-from dunoe.portfolio.memory import OUR_CARD, budgets, footprint, has_card
+from dunoe.portfolio.memory import budget_of, budgets, footprint, has_card
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.policy import policy_for
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
@@ -81,9 +81,9 @@ def _file(what: str, one: ModelSettings, settings: Settings, here: Machine) -> F
         header, *_ = [read_whole(part) for part in parts_of(one.file)]
     except BadModelFile as problem:
         return Finding(what, False, problem.message)
-    measured = Measured(settings.cache_folder)
-    size = footprint(one, has_card=has_card(settings, here), measured=measured)
-    budget = budgets(settings, here)[OUR_CARD]
+    measured, on_card = Measured(settings.cache_folder), has_card(settings, here)
+    size = footprint(one, has_card=on_card, measured=measured)
+    budget = budgets(settings, here)[budget_of(one, has_card=on_card)]
     if size > budget:
         return Finding(
             what,

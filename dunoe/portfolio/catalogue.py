@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from dunoe.errors import NotFound, Text, Unavailable
-from dunoe.portfolio.memory import OUR_CARD, footprint
+from dunoe.portfolio.memory import OUR_CARD, budget_of, footprint
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, RESERVED, ROLES, EngineSettings, Mode, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_header
@@ -166,7 +166,8 @@ class Catalogue:
             mode = _mode_in(one.file, one.file.stat().st_mtime_ns)
             one = one.model_copy(update={"mode": mode})
         takes = footprint(one, has_card=self.has_card, measured=self._measured)
-        return Model(name, LLAMA, name, one, one.parallel or 1, takes, OUR_CARD)
+        where = budget_of(one, has_card=self.has_card)
+        return Model(name, LLAMA, name, one, one.parallel or 1, takes, where)
 
 
 def mode_of(header: Header) -> Mode:

@@ -15,23 +15,34 @@ from dunoe.weights.memory.measured import Measured
 from dunoe.weights.naming import parts_of
 
 OUR_CARD = "card"
+RAM = "RAM"  # a budget of its own where models may also lie on a card
 # Bytes of a card left to the desktop and the driver, as llama.cpp's own fitting leaves them.
 RESERVE = 2**30
 CONTEXT = {"chat": 8192, "embedding": 2048, "rerank": 2048}  # tokens, where the settings are silent
 BATCH, BATCH_ON_CARD = 64, 512  # tokens of a prompt that the engine reads at once
-_RAM_SHARE = 0.75  # of RAM that models may take where there is no card; the rest is the system's
+_RAM_SHARE = 0.75  # of RAM that models may take; the rest is the system's
 
 
 class Memory(NamedTuple):
-    """Bytes of the cards, and how many of them are not for models."""
+    """Bytes of the cards or of RAM, and how many of them are not for models."""
 
     size: int
     reserve: int
+
+    @property
+    def room(self) -> int:
+        """What models may take."""
+        return self.size - self.reserve
 
 
 def of_card(size: int) -> Memory:
     """One card of that size; 0: there is none."""
     return Memory(size, min(size, RESERVE))
+
+
+def of_ram(size: int) -> Memory:
+    """RAM of that size."""
+    return Memory(size, size - int(size * _RAM_SHARE))
 
 
 def our_card(settings: Settings, here: Machine) -> Memory:
@@ -43,28 +54,33 @@ def our_card(settings: Settings, here: Machine) -> Memory:
 
 
 def budgets(settings: Settings, here: Machine) -> dict[str, int]:
-    """Bytes that loaded models may take: of our card (or RAM where there is none), and of each Ollama's."""
-    card = our_card(settings, here)
-    ours = card.size - card.reserve
-    if not has_card(settings, here):
-        ours = int(here.ram_bytes * _RAM_SHARE)
+    """Bytes that loaded models may take: of our card (of RAM without one), of RAM beside it, of each Ollama's."""
+    ram = of_ram(here.ram_bytes).room
+    ours = {OUR_CARD: ram}
+    if has_card(settings, here):
+        ours = {OUR_CARD: our_card(settings, here).room, RAM: ram}
     elsewhere = {
         name: engine.vram if engine.vram is not None else sys.maxsize
         for name, engine in settings.engines.items()
         if engine.kind == "ollama" and not engine.is_on_our_card
     }
-    return {OUR_CARD: ours, **elsewhere}
+    return {**ours, **elsewhere}
 
 
 def has_card(settings: Settings, here: Machine) -> bool:
-    """True where models are loaded onto a card: one that we see, or one whose memory the settings tell."""
-    return bool(here.cards) or settings.card.vram is not None
+    """True where a card has room for models: one that we see, or one whose memory the settings tell."""
+    return our_card(settings, here).room > 0
+
+
+def budget_of(model: ModelSettings, *, has_card: bool) -> str:
+    """By which of `budgets` a model of ours is bounded: where it lies."""
+    return RAM if has_card and model.gpu_layers == 0 else OUR_CARD
 
 
 def footprint(
     model: ModelSettings, *, has_card: bool = False, measured: Measured | None = None
 ) -> int:
-    """Bytes a model of ours takes of its budget while loaded: the card's, or RAM's where there is none.
+    """Bytes a model of ours takes of its budget while loaded: the card's, or RAM's where none of it is on a card.
 
     What its settings say; else what it took when it was last loaded so; else what its header promises; else,
     where that cannot be read, the size of its files.
@@ -75,7 +91,7 @@ def footprint(
     try:
         share = measured.get(model.file, _asked(model)) if measured is not None else None
         if share is not None:
-            return projector + _of_budget(share, model, has_card=has_card)
+            return projector + _of_budget(share, is_on_card=has_card and model.gpu_layers != 0)
         return projector + _reckoned(model, _states(model), has_card=has_card)
     except (BadModelFile, OSError):
         files = [model.file, *(adapter.file for adapter in model.adapters)]
@@ -93,13 +109,9 @@ def _asked(model: ModelSettings) -> Load:
     return load_of(model, has_card=True)
 
 
-def _of_budget(share: Share, model: ModelSettings, *, has_card: bool) -> int:
-    """What counts of a measured load. What should be on the card and is in RAM counts too: nobody else counts it."""
-    if not has_card:
-        return share.total
-    if share.card:
-        return share.card + CARD_OVERHEAD
-    return share.host if model.gpu_layers else 0
+def _of_budget(share: Share, *, is_on_card: bool) -> int:
+    """What counts of a measured load. What should be on the card and is in RAM counts there: nobody else counts it."""
+    return share.card + CARD_OVERHEAD if is_on_card and share.card else share.total
 
 
 def context_of(model: ModelSettings) -> int:
@@ -131,13 +143,20 @@ def load_of(model: ModelSettings, *, has_card: bool) -> Load:
     slots = model.parallel or 1
     load = load_for(model.mode, context_of(model), slots, model.kv_type)
     if model.mode == "chat":
-        load = replace(load, ubatch=max(BATCH_ON_CARD if has_card else BATCH, slots))
-    return replace(
+        load = replace(load, ubatch=max(BATCH_ON_CARD, slots))
+    load = replace(
         load,
-        gpu_layers=model.gpu_layers if has_card else 0,
+        gpu_layers=model.gpu_layers,
         flash_attention=model.flash_attention != "off",
         adapters=tuple(_headed(adapter.file) for adapter in model.adapters),
     )
+    return load if has_card else without_card(load)
+
+
+def without_card(load: Load) -> Load:
+    """The same on a machine that has no card: all in RAM, and a prompt is read in smaller pieces."""
+    ubatch = load.ubatch if load.outputs is not None else max(BATCH, load.parallel)
+    return replace(load, gpu_layers=0, ubatch=ubatch)
 
 
 def _states(model: ModelSettings) -> tuple[tuple[int, int], ...]:
@@ -152,7 +171,7 @@ def _reckoned(model: ModelSettings, states: tuple[tuple[int, int], ...], *, has_
     """By the header. Laying out a batch takes milliseconds, and the list is asked for every second."""
     assert model.file is not None
     taken = reckon(_headed(model.file), load_of(model, has_card=has_card))
-    return taken.card if has_card else taken.total
+    return taken.card or taken.host
 
 
 def _headed(file: Path) -> Header:

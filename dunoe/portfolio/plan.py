@@ -1,7 +1,8 @@
 """Who sits on the card together, at which context, and who takes turns: reckoned before anything is loaded.
 
 A seat that stays is never loaded twice; seats that take turns share what the others leave, one at a time. Of
-all ways to divide them, the one is taken that loads the fewest bytes for a question.
+all ways to divide them, the one is taken that loads the fewest bytes for a question. RAM is divided likewise
+among those who lie beside the card.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from dunoe.portfolio.entries import Seating
-from dunoe.portfolio.memory import Memory, load_for, one_batch
+from dunoe.portfolio.memory import Memory, load_for, one_batch, without_card
 from dunoe.portfolio.profiles import Profile
 from dunoe.weights.header import Header
 from dunoe.weights.memory.footprint import PAD, Footprint, Load, Share, footprint
@@ -25,7 +26,8 @@ _NEEDED: dict[Seating, float] = {
 }  # fmt: skip
 _NEEDED_ELSE = 0.5
 
-Place = Literal["stays", "turns", "ram", "nowhere"]
+Place = Literal["stays", "turns", "ram", "ram_turns", "nowhere"]
+_STAYING: dict[Place, Place] = {"turns": "stays", "ram_turns": "ram"}
 Basis = Literal["measured", "reckoned", "rough"]
 
 
@@ -61,8 +63,10 @@ class Candidate:
         return self._known[context]
 
     def is_measured_at(self, context: int) -> bool:
-        """Whether it was loaded with this context."""
-        return self.measured is not None and context == self.load.context
+        """Whether it was loaded with this context, and where it is to be loaded: on a card or not."""
+        if self.measured is None or context != self.load.context:
+            return False
+        return bool(self.measured.card) == bool(self.load.gpu_layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Placed:
     """Where a model comes to sit.
 
     context: tokens of one slot, `wanted` unless the model or the card is too small for that.
-    alone: the longest context it could have on an otherwise empty card; 0 where it does not fit at all.
+    alone: the longest context it could have there with nobody beside it; 0 where it does not fit at all.
     """
 
     candidate: Candidate
@@ -79,6 +83,16 @@ class Placed:
     context: int
     alone: int
     takes: Footprint
+
+    @property
+    def size(self) -> int:
+        """Bytes of the memory that it shares: the card's, or RAM's where none of it is on a card."""
+        return _size(self.takes)
+
+    @property
+    def is_in_ram(self) -> bool:
+        """Whether none of it goes to a card."""
+        return not self.candidate.load.gpu_layers
 
     @property
     def basis(self) -> Basis:
@@ -100,12 +114,13 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A division of the card. room: bytes that models may take of `vram`; needs: bytes at the worst moment."""
+    """A division of the card, and of RAM. room: bytes that models may take of `vram`."""
 
     vram: int
     room: int
     seats: tuple[Placed, ...]
     together: tuple[Together, ...]
+    ram: Memory
 
     @property
     def stays(self) -> int:
@@ -122,20 +137,26 @@ class Plan:
         """Bytes that nobody takes at the worst moment."""
         return self.room - self.stays - self.turns
 
+    @property
+    def in_ram(self) -> int:
+        """Bytes of RAM that those who lie there take at the worst moment."""
+        sizes = {place: [0] for place in ("ram", "ram_turns")}
+        for seat in self.seats:
+            sizes.get(seat.place, []).append(seat.size)
+        return sum(sizes["ram"]) + max(sizes["ram_turns"])
 
-def plan(candidates: Sequence[Candidate], card: Memory) -> Plan:
-    """Divide a card; of size 0: there is none, and everything is in RAM."""
-    room = card.size - card.reserve
-    seats = [_alone(one, room) for one in candidates]
-    on_card = [at for at, seat in enumerate(seats) if seat.place == "turns"]
-    staying = _staying([seats[at] for at in on_card], room)
-    for number, at in enumerate(on_card):
-        if number in staying:
-            seats[at] = replace(seats[at], place="stays")
-    pairs = combinations([seats[at] for at in on_card], 2)
-    return Plan(
-        card.size, room, tuple(seats), tuple(_together(one, other, room) for one, other in pairs)
-    )
+
+def plan(candidates: Sequence[Candidate], card: Memory, ram: Memory) -> Plan:
+    """Divide a card and RAM. A card without room for models is not used: everything is in RAM then."""
+    seats = [_alone(one, card.room, ram.room) for one in candidates]
+    on_card = [seat for seat in seats if seat.place == "turns"]
+    for place, room in (("turns", card.room), ("ram_turns", ram.room)):
+        sharing = [at for at, seat in enumerate(seats) if seat.place == place]
+        for number in _staying([seats[at] for at in sharing], room):
+            at = sharing[number]
+            seats[at] = replace(seats[at], place=_STAYING[seats[at].place])
+    pairs = [_together(one, other, card.room) for one, other in combinations(on_card, 2)]
+    return Plan(card.size, card.room, tuple(seats), tuple(pairs), ram)
 
 
 def candidates(profile: Profile) -> list[Candidate]:
@@ -172,26 +193,33 @@ def longest(candidate: Candidate, room: int, at_most: int) -> int:
     low, high = 0, max(1, at_most // PAD)
     while low < high:
         middle = (low + high + 1) // 2
-        if candidate.at(middle * PAD).card <= room:
+        if _size(candidate.at(middle * PAD)) <= room:
             low = middle
         else:
             high = middle - 1
     return min(low * PAD, at_most)
 
 
-def _alone(one: Candidate, room: int) -> Placed:
-    """The model with the card to itself: what of its wish can be had."""
+def _size(takes: Footprint) -> int:
+    return takes.card or takes.host
+
+
+def _alone(one: Candidate, card: int, ram: int) -> Placed:
+    """The model with the card or RAM to itself: what of its wish can be had."""
     wanted = one.load.context
     context = min(wanted, one.limit or wanted)
-    if one.is_for_ram or not room:
-        in_ram = replace(one, load=replace(one.load, gpu_layers=0))
-        return Placed(in_ram, "ram", wanted, context, 0, in_ram.at(context))
+    place: Place = "turns"
+    if one.is_for_ram or not card:
+        place = "ram_turns"
+        beside = replace(one.load, gpu_layers=0) if card else without_card(one.load)
+        one = replace(one, load=beside)
+    room = ram if place == "ram_turns" else card
     alone = longest(one, room, one.limit or max(wanted, 2**17))
     enough = min(SHORTEST, context)
     if alone < enough:
         return Placed(one, "nowhere", wanted, context, alone, one.at(context))
     context = min(context, alone)
-    return Placed(one, "turns", wanted, context, alone, one.at(context))
+    return Placed(one, place, wanted, context, alone, one.at(context))
 
 
 def _staying(seats: list[Placed], room: int) -> frozenset[int]:
@@ -202,8 +230,8 @@ def _staying(seats: list[Placed], room: int) -> frozenset[int]:
     for count in range(len(seats) + 1):
         for chosen in combinations(range(len(seats)), count):
             others = [seat for at, seat in enumerate(seats) if at not in chosen]
-            taken = sum(seats[at].takes.card for at in chosen)
-            if taken + max((seat.takes.card for seat in others), default=0) > room:
+            taken = sum(seats[at].size for at in chosen)
+            if taken + max((seat.size for seat in others), default=0) > room:
                 continue
             loaded = sum(_loads(seat) for seat in others) if len(others) > 1 else 0.0
             if loaded < cost or (loaded == cost and len(chosen) > len(best)):
@@ -214,11 +242,11 @@ def _staying(seats: list[Placed], room: int) -> frozenset[int]:
 def _staying_greedily(seats: list[Placed], room: int) -> frozenset[int]:
     """Of too many to try all divisions: one after another, who saves most for each byte that it takes."""
     chosen = frozenset[int]()
-    worth = {at: _loads(seat) / max(1, seat.takes.card) for at, seat in enumerate(seats)}
+    worth = {at: _loads(seat) / max(1, seat.size) for at, seat in enumerate(seats)}
     for at in sorted(worth, key=lambda at: -worth[at]):
         more = chosen | {at}
-        taken = sum(seats[one].takes.card for one in more)
-        others = (seat.takes.card for one, seat in enumerate(seats) if one not in more)
+        taken = sum(seats[one].size for one in more)
+        others = (seat.size for one, seat in enumerate(seats) if one not in more)
         if taken + max(others, default=0) <= room:
             chosen = more
     return chosen
@@ -227,7 +255,8 @@ def _staying_greedily(seats: list[Placed], room: int) -> frozenset[int]:
 def _loads(seat: Placed) -> float:
     """Bytes that are loaded for a question when it does not stay."""
     often = sum(_NEEDED[role] for role in seat.candidate.roles) or _NEEDED_ELSE
-    return often * seat.takes.weights.card
+    weights = seat.takes.weights
+    return often * (weights.host if seat.is_in_ram else weights.card)
 
 
 def _together(one: Placed, other: Placed, room: int) -> Together:
@@ -250,6 +279,9 @@ def told(found: Plan) -> dict[str, Any]:  # Any: JSON
     return {
         "vram": found.vram,
         "reserve": found.vram - found.room,
+        "ram": found.ram.size,
+        "ram_reserve": found.ram.reserve,
+        "in_ram": found.in_ram,
         "stays": found.stays,
         "turns": found.turns,
         "free": found.free,

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import orjson
 
+from dunoe.errors import BadRequest, Text
 from dunoe.machine import Machine
 from dunoe.portfolio.entries import Entry
 from dunoe.portfolio.memory import Memory
 from dunoe.portfolio.plan import Placed, Plan, candidates, plan
-from dunoe.portfolio.profiles import Profile, profiles
+from dunoe.portfolio.profiles import Profile, Seat, profiles
 
 NEARLY = 0.9  # of the card that a profile is for: drivers keep some of it, and say less than is on the box
 CHATTING = ("brain", "search", "coder", "router")
@@ -40,24 +41,65 @@ def fitting(vram: int) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a machine is offered. models: those that fit, in the order of their seats."""
+    """What a machine is offered. models: those that fit, in the order of their seats.
+
+    instead: what the profile wanted, and the alternative that sits there since it fits. left_out: titles.
+    """
 
     machine: Machine
     profile: Profile
     plan: Plan
     models: tuple[Wanted, ...]
+    instead: tuple[tuple[str, str], ...]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Models of the profile that this machine cannot hold."""
+        return [one.candidate.name for one in self.plan.seats if one.place == "nowhere"]
 
 
-def propose(machine: Machine, profile: Profile, card: Memory) -> Proposal:
-    """The profile, laid out on that card."""
-    planned = plan(candidates(profile), card)
-    seats = zip(profile.seats, planned.seats, strict=True)
+def propose(machine: Machine, profile: Profile, card: Memory, ram: Memory) -> Proposal:
+    """The profile, laid out on that card and in RAM; a model that does not fit makes room for an alternative."""
+    seats = tuple(_fitting_seat(profile, seat, card, ram) for seat in profile.seats)
+    instead = [
+        (one.entry.title, seat.entry.title)
+        for one, seat in zip(profile.seats, seats, strict=True)
+        if one.model != seat.model
+    ]
+    profile = profile.model_copy(update={"seats": seats})
+    planned = plan(candidates(profile), card, ram)
     models = [
         Wanted(seat.entry, placed, seat.roles)
-        for seat, placed in seats
+        for seat, placed in zip(seats, planned.seats, strict=True)
         if placed.place != "nowhere"
     ]
-    return Proposal(machine, profile, planned, tuple(models))
+    if not models:
+        raise _nothing_fits(profile, ram)
+    return Proposal(machine, profile, planned, tuple(models), tuple(instead))
+
+
+def _nothing_fits(profile: Profile, ram: Memory) -> BadRequest:
+    room = f"{ram.room / 2**30:.1f} GiB"
+    return BadRequest(
+        Text(
+            f"'{profile.name}'의 모델은 하나도 이 메모리에 들어가지 않습니다",
+            f"no model of '{profile.name}' fits this memory",
+        ),
+        Text(
+            f"RAM에서 모델의 몫은 {room}입니다. 다른 --profile이나 다른 서버의 모델([engines])을 쓰세요.",
+            f"of RAM models may take {room}: take another --profile, or a server's models in [engines].",
+        ),
+    )
+
+
+def _fitting_seat(profile: Profile, seat: Seat, card: Memory, ram: Memory) -> Seat:
+    """The seat with the first of its models that fits at all; as it was where none does."""
+    for model in (seat.model, *seat.alternatives):
+        tried = seat.model_copy(update={"model": model})
+        (alone,) = candidates(profile.model_copy(update={"seats": (tried,)}))
+        if plan([alone], card, ram).seats[0].place != "nowhere":
+            return tried
+    return seat
 
 
 def settings_text(proposal: Proposal, files: Mapping[str, Path]) -> str:
@@ -72,7 +114,8 @@ def settings_text(proposal: Proposal, files: Mapping[str, Path]) -> str:
         f"# 컴퓨터 · machine: {cards or '카드 없음 (no card)'}, RAM {machine.ram_bytes / 2**30:.1f} GiB",
         "# 모든 설정의 설명 · every setting is explained in: dunoe.example.toml",
     ]
-    if proposal.plan.vram and not machine.cards:  # told, and not to be seen
+    is_used = any(not one.placed.is_in_ram for one in models)
+    if is_used and not machine.cards:  # told, and not to be seen
         size, room = (f"{size / 2**30:g}GiB" for size in (proposal.plan.vram, proposal.plan.room))
         lines += ["", f"# {size} 가운데 모델의 몫 · of {size}, what models may take", "[card]"]
         lines.append(f"vram = {_quoted(room)}")
@@ -90,7 +133,7 @@ def _table(model: Wanted, file: Path | None) -> list[str]:
         f"context = {model.placed.context}",
         *([f"parallel = {load.parallel}"] if load.parallel > 1 else []),
         *([f"kv_type = {_quoted(load.kv_type)}"] if load.kv_type != "f16" else []),
-        *(["gpu_layers = 0"] if model.placed.place == "ram" else []),
+        *(["gpu_layers = 0"] if model.placed.is_in_ram else []),
         *([f"mode = {_quoted(model.entry.mode)}"] if model.entry.mode != "chat" else []),
     ]
     told = f"# {model.entry.title}, {model.entry.quantisation}, {model.entry.licence}: {', '.join(model.roles)}"

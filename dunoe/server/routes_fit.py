@@ -6,7 +6,7 @@ import anyio
 from pydantic import Field
 
 from dunoe.engines.request import Json
-from dunoe.portfolio.memory import has_card, of_card, our_card
+from dunoe.portfolio.memory import has_card, of_card, of_ram, our_card
 from dunoe.portfolio.plan import candidates, plan, told
 from dunoe.portfolio.profiles import profile, profiles
 from dunoe.portfolio.proposal import fitting
@@ -42,7 +42,7 @@ def _laid_out(asked: Asked, body: FitQuery) -> Json:
         "profile": chosen.name,
         "about": chosen.about._asdict(),
         "corrections": [one._asdict() for one in chosen.corrections],
-        **told(plan(candidates(chosen), card)),
+        **told(plan(candidates(chosen), card, of_ram(brain.machine.ram_bytes))),
     }
 
 

@@ -71,6 +71,21 @@ def test_a_model_in_parts_is_looked_at_whole(
     assert not is_fine and "메모리보다 큽니다" in why
 
 
+def test_a_model_beside_the_card_is_looked_at_with_ram(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
+) -> None:
+    """It was fine with "0 bytes", whatever it was."""
+    (tmp_path / "dunoe.toml").write_text(
+        f'[card]\nvram = "1MB"\n[models.x]\nfile = "{tiny_chat}"\ngpu_layers = 0\n'
+        f'[models.large]\nfile = "{tiny_chat}"\ngpu_layers = 0\nfootprint = "900TiB"\n'
+    )
+
+    found = findings(typed("config", "check", "--json"))
+
+    assert found["models.x"][0] and "MB" in found["models.x"][1]
+    assert not found["models.large"][0] and "메모리보다 큽니다" in found["models.large"][1]
+
+
 def test_a_pulled_file_whose_name_is_taken_is_said(
     typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
 ) -> None:

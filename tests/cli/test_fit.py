@@ -61,6 +61,29 @@ def test_a_name_of_the_portfolio_needs_no_file(typed: Callable[..., Said]) -> No
     assert told["seats"][0]["place"] == "ram" and told["seats"][0]["card"] == 0
 
 
+def test_what_ram_cannot_hold_is_said_with_its_numbers(typed: Callable[..., Said]) -> None:
+    """Both stood there as "RAM", without a remark, on a machine of 24 GB."""
+    asked = ["fit", "qwen3.5-35b-a3b", "qwen3.5-27b", "--vram", "0", "--ram", "23.5GiB"]
+
+    table, told = typed(*asked).out, json.loads(typed(*asked, "--json").out)
+
+    assert {seat["place"] for seat in told["seats"]} == {"nowhere"}
+    assert told["ram"] - told["ram_reserve"] == int(17.625 * GIB)
+    assert "RAM에 혼자서도 들어가지 않습니다" in table and "모델의 몫 17.62 GiB" in table
+    assert "이 컴퓨터의 것" not in table
+    assert "이 컴퓨터의 것" in typed("fit", "qwen3-0.6b", "--vram", "0").out
+
+
+def test_on_another_card_a_model_is_not_reckoned_as_this_machine_loads_it(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text(f'[models.mine]\nfile = "{tiny_chat}"\n', "utf-8")
+
+    (seat,) = json.loads(typed("fit", "mine", "--vram", "8GiB", "--json").out)["seats"]
+
+    assert seat["place"] == "stays" and seat["bytes"]["weights"]["card"] > 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -68,6 +91,7 @@ def test_a_name_of_the_portfolio_needs_no_file(typed: Callable[..., Said]) -> No
         (["nobody"], "nobody"),
         (["--profile", "nobody"], "nobody"),
         (["eeve-10.8b", "--vram", "many"], "many"),
+        (["eeve-10.8b", "--ram", "much"], "much"),
         (["eeve-10.8b", "--kv", "f17"], "f17"),
         (["eeve-10.8b", "--context", "0"], "context"),
     ],
@@ -115,12 +139,51 @@ def test_init_overwrites_nothing(typed: Callable[..., Said], tmp_path: Path) -> 
 def test_init_without_a_card_proposes_what_a_processor_bears(
     typed: Callable[..., Said], tmp_path: Path
 ) -> None:
-    got = typed("init", "--vram", "0", "--no-download", "--json", "--config", "small.toml")
+    got = typed(
+        "init", "--vram", "0", "--ram", "32GiB", "--no-download", "--json", "--config", "small.toml"
+    )
 
     told = json.loads(got.out)
     assert told["profile"] == "cpu"
     assert {seat["place"] for seat in told["plan"]["seats"]} == {"ram"}
+    assert told["left_out"] == []
     assert (tmp_path / "small.toml").is_file() and told["written"] == "small.toml"
+
+
+def test_init_offers_a_small_machine_what_it_can_hold(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    """4 GB of RAM: the brain of the profile does not fit, a smaller one does."""
+    small = ["--vram", "0", "--ram", "4GiB", "--no-download"]
+
+    got = typed("init", *small)
+    told = json.loads(typed("init", *small, "--json", "--config", "other.toml").out)
+
+    assert "Qwen3.5-4B은(는) 여기에 들어가지 않아 Qwen3.5-2B을(를) 고릅니다" in got.out
+    assert "Qwen3.5-2B" in (tmp_path / "dunoe.toml").read_text("utf-8")
+    assert {seat["place"] for seat in told["plan"]["seats"]} <= {"ram", "ram_turns"}
+    room = told["plan"]["ram"] - told["plan"]["ram_reserve"]
+    assert told["plan"]["in_ram"] <= room == 3 * GIB
+    tiny = typed("init", "--vram", "0", "--ram", "2GiB", "--no-download", "--config", "tiny.toml")
+    assert "설정에서 뺍니다: Qwen3.5-2B" in tiny.out or "설정에서 뺍니다: Qwen3.5-4B" in tiny.out
+    assert "Qwen3.5" not in (tmp_path / "tiny.toml").read_text("utf-8")
+    nothing = typed("init", "--vram", "0", "--ram", "512MiB", "--config", "none.toml")
+    assert nothing.code == 1 and len(nothing.err.splitlines()) == 2
+
+
+def test_init_does_not_use_a_card_without_room(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    """It wrote vram = "0GiB", and every other model was refused as too big."""
+    (home / "models").mkdir(parents=True)
+    shutil.copy(tiny_chat, home / "models" / entry("qwen3.5-4b").file)
+
+    got = typed("init", "--vram", "1GiB", "--ram", "32GiB", "--no-download")
+
+    assert got.code == 0, got.err
+    settings = load(tmp_path / "dunoe.toml", environ={"DUNOE_HOME": str(home)})
+    assert settings.card.vram is None
+    assert {one.gpu_layers for one in settings.models.values()} == {0}
 
 
 def test_init_asks_before_it_fetches_and_fails_without_loss(

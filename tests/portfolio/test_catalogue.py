@@ -8,7 +8,7 @@ from dunoe import settings_check
 from dunoe.errors import NotFound, Unavailable
 from dunoe.portfolio import memory
 from dunoe.portfolio.catalogue import SLOTS_ELSEWHERE, Catalogue
-from dunoe.portfolio.memory import OUR_CARD, footprint, remember
+from dunoe.portfolio.memory import OUR_CARD, RAM, footprint, remember
 from dunoe.settings import LLAMA
 from dunoe.weights.header import Header, read_model
 from dunoe.weights.memory.footprint import Share
@@ -106,6 +106,17 @@ def test_memory_is_ours_to_plan_only_where_we_load(tmp_path: Path) -> None:
     assert (big.upstream, big.card, big.slots) == ("deepseek-r1:14b", "box", 1)
     assert (cluster.card, cluster.slots) == (None, SLOTS_ELSEWHERE)
     assert here.card == OUR_CARD  # an Ollama on this machine fills the same card
+
+
+def test_a_model_beside_the_card_shares_ram_with_others_there(tmp_path: Path) -> None:
+    beside = OWNERS.replace("parallel = 2", "gpu_layers = 0")
+    told = catalogue(tmp_path, beside)
+    carded = Catalogue(told.settings, told.shelf, told.first_model, has_card=True)
+
+    model = carded.find("tiny")
+
+    assert (model.card, model.footprint) == (RAM, 1000)
+    assert told.find("tiny").card == OUR_CARD, "without a card there is but one memory"
 
 
 def test_an_engines_own_models_join_in_and_tell_their_size(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from pathlib import Path
 from dunoe.machine import Card, Machine
 from dunoe.portfolio.memory import (
     OUR_CARD,
+    RAM,
     RESERVE,
+    budget_of,
     budgets,
     footprint,
     has_card,
+    of_ram,
     our_card,
     remember,
 )
@@ -27,16 +30,26 @@ def test_without_a_card_a_quarter_of_ram_is_left_to_the_system() -> None:
     assert budgets(Settings(), BARE) == {OUR_CARD: 12 * GIB}
 
 
-def test_cards_count_before_ram_and_a_declared_budget_before_both() -> None:
+def test_cards_have_a_budget_and_a_declared_one_goes_before_it_and_ram_has_its_own_beside() -> None:
     carded = Machine(64 * GIB, 64 * GIB, (CARD, CARD))
-    assert budgets(Settings(), carded) == {OUR_CARD: 16 * GIB - 2 * RESERVE}
-    assert budgets(Settings(card=CardSettings(vram=GIB)), carded) == {OUR_CARD: GIB}
+    assert budgets(Settings(), carded) == {OUR_CARD: 16 * GIB - 2 * RESERVE, RAM: 48 * GIB}
+    told = Settings(card=CardSettings(vram=GIB))
+    assert budgets(told, carded) == {OUR_CARD: GIB, RAM: 48 * GIB}
+
+
+def test_a_card_without_room_for_models_is_not_used() -> None:
+    """The desktop has it; whatever lies in RAM is bounded by RAM."""
+    small = Machine(16 * GIB, 16 * GIB, (Card("card", GIB, GIB),))
+    assert not has_card(Settings(), small)
+    assert budgets(Settings(card=CardSettings(vram=0)), BARE) == {OUR_CARD: 12 * GIB}
 
 
 def test_what_a_plan_divides_is_what_the_server_will_give() -> None:
     carded = Machine(64 * GIB, 64 * GIB, (CARD,))
     for told in (Settings(), Settings(card=CardSettings(vram=6 * GIB))):
-        assert plan([], our_card(told, carded)).room == budgets(told, carded)[OUR_CARD]
+        planned = plan([], our_card(told, carded), of_ram(carded.ram_bytes))
+        assert planned.room == budgets(told, carded)[OUR_CARD]
+        assert planned.ram.room == budgets(told, carded)[RAM]
 
 
 def test_only_an_ollama_on_another_machine_has_a_budget_of_its_own() -> None:
@@ -82,9 +95,14 @@ def test_a_model_takes_what_its_header_promises_and_then_what_it_took(tmp_path: 
     assert footprint(long, measured=measured) == footprint(long)
 
 
-def test_with_a_card_only_what_lies_on_it_counts(tmp_path: Path) -> None:
-    model = ModelSettings(file=write(tmp_path / "x.gguf", Shape()), gpu_layers=0, context=1024)
-    assert footprint(model, has_card=True) < footprint(model)
+def test_a_model_beside_the_card_takes_ram_and_is_bounded_by_it(tmp_path: Path) -> None:
+    """It took nothing of anything once, and `config check` was content with any size of it."""
+    file = write(tmp_path / "x.gguf", Shape())
+    beside, on_it = (ModelSettings(file=file, gpu_layers=n, context=1024) for n in (0, -1))
+    assert budget_of(beside, has_card=True) == RAM
+    assert budget_of(on_it, has_card=True) == budget_of(beside, has_card=False) == OUR_CARD
+    assert footprint(beside, has_card=True) >= file.stat().st_size // 2
+    assert footprint(on_it, has_card=True) > CARD_OVERHEAD
 
 
 def test_a_figure_of_the_card_counts_the_driver_and_one_of_ram_counts_where_nothing_else_does(
@@ -99,7 +117,7 @@ def test_a_figure_of_the_card_counts_the_driver_and_one_of_ram_counts_where_noth
     assert footprint(model, measured=measured, has_card=True) == 10
     beside = model.model_copy(update={"gpu_layers": 0})
     remember(measured, beside, Share(host=10))
-    assert footprint(beside, measured=measured, has_card=True) == 0
+    assert footprint(beside, measured=measured, has_card=True) == 10  # of RAM
 
 
 def test_a_card_is_one_that_we_see_or_one_that_is_told_of() -> None:

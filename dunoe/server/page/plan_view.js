@@ -26,7 +26,7 @@ export function drawPlan({ plan: { said, problem }, language }, words) {
     row.querySelector(".state").className = `state at-${seat.place}`;
     say(row.querySelector(".facts"), factsOf(seat, words));
   });
-  const remarks = [...said.seats.flatMap((seat) => remarksOf(seat, words)), ...said.corrections.map((one) => one[language])];
+  const remarks = [...ramOf(said, words), ...said.seats.flatMap((seat) => remarksOf(seat, said, words)), ...said.corrections.map((one) => one[language])];
   each($("plan-remarks"), "badge", remarks, (text) => text, say);
 }
 
@@ -52,12 +52,19 @@ function drawBar({ seats, vram, turns, reserve, free }, words) {
 }
 
 function factsOf(seat, words) {
-  const bytes = seat.place === "ram" ? seat.ram : seat.card;
-  return [seat.roles.map((role) => words.roleNames[role]).join(", "), `context ${count(seat.context)}`, size(bytes)].filter(Boolean).join(" · ");
+  return [seat.roles.map((role) => words.roleNames[role]).join(", "), `context ${count(seat.context)}`, size(seat.card || seat.ram)].filter(Boolean).join(" · ");
 }
 
-function remarksOf({ name, place, wanted, limit, context }, words) {
-  if (limit !== null && wanted > limit) return [words.planLimit(name, count(limit), count(wanted))];
-  if (place === "nowhere") return [words.planNowhere(name)];
-  return context < wanted ? [words.planShort(name, count(context))] : [];
+/** Whoever lies beside the card shares RAM, and not all of it is for models. */
+function ramOf({ seats, ram, ram_reserve, in_ram }, words) {
+  return seats.some((seat) => seat.card === 0) ? [words.planRam(size(in_ram), size(ram - ram_reserve), size(ram))] : [];
+}
+
+function remarksOf({ name, place, wanted, limit, context, card, ram }, said, words) {
+  const room = card ? said.vram - said.reserve : said.ram - said.ram_reserve;
+  const trained = Math.min(wanted, limit ?? wanted);
+  const remarks = wanted > trained ? [words.planLimit(name, count(limit), count(wanted))] : [];
+  if (place === "nowhere") remarks.push(words.planNowhere(name, size(card || ram), size(room)));
+  else if (context < trained) remarks.push(words.planShort(name, count(context)));
+  return remarks;
 }

@@ -10,7 +10,15 @@ from anyio.to_thread import run_sync
 from dunoe.answering import fence, guard
 from dunoe.answering.citations import Checker
 from dunoe.answering.counting import Counter, Counts
-from dunoe.answering.followup import hops, leans, rewritten, speaking_of, subject, together
+from dunoe.answering.followup import (
+    hops,
+    is_vague,
+    leans,
+    rewritten,
+    speaking_of,
+    subject,
+    together,
+)
 from dunoe.answering.masking import masked_candidates
 from dunoe.answering.pack import Candidate, Packed, pack
 from dunoe.answering.prompts import Prompts, Turn
@@ -34,6 +42,7 @@ from dunoe.engines import events
 from dunoe.engines.engine import Engine
 from dunoe.engines.request import Generation, Json
 from dunoe.errors import EngineFailed, EngineTimeout, Problem, Text, TooLong, Unavailable
+from dunoe.library.sureness import Features
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.policy import policy_of
 
@@ -41,6 +50,7 @@ MARGIN = 16  # tokens that no counting sees: what a template adds at the very en
 HISTORY_SHARE = 4  # history takes at most one of so many parts of the context
 ANSWER_SHARE = 2  # and the answer's room at most one of so many
 NEAREST = 3  # documents that a refusal names
+NOTHING = Finding([], "", Features())  # of a question about nothing
 TEMPERATURE = 0.7  # the ask contract's default
 
 Slot = Callable[[Model], AbstractAsyncContextManager[Engine]]
@@ -176,6 +186,8 @@ class Answerer:
 
     async def _search(self, draft: _Draft, engine: Engine | None, model: Model | None) -> Finding:
         question, more = draft.question, list[str]()
+        if await run_sync(is_vague, draft.turns, question.text):
+            return NOTHING
         alone: str | None = question.text
         if draft.turns:
             alone = None
@@ -208,7 +220,8 @@ class Answerer:
         about = await run_sync(subject, draft.turns, question.text)
         found = await self._reader.find(question, [both, *more], about)
         candidates = await run_sync(speaking_of, question.text, found.candidates, about)
-        if not candidates or not is_relevant(found.features):
+        is_found = candidates and is_relevant(found.features)
+        if not is_found and about == question.text:
             return alone
         draft.searched = both
         return replace(found, candidates=candidates)
@@ -366,7 +379,9 @@ async def _refused(draft: _Draft, finding: Finding) -> list[Event]:
     nearest = sorted(documents.values(), key=lambda source: source.number)[:NEAREST]
     draft.sources = [replace(one, number=n) for n, one in enumerate(nearest, 1)]
     say = draft.prompts.say
-    if finding.is_empty:
+    if finding is NOTHING:
+        text = say("vague")
+    elif finding.is_empty:
         text = say("empty")
     else:
         files = ", ".join(source.file for source in draft.sources)

@@ -31,8 +31,15 @@ _LABEL = re.compile(
 
 
 # Words that say nothing of what is asked, beside those of `bm25.ASKING`.
-_COMMON = "되 하 있 없 알 보 주 같 좋 많 며칠 몇 그럼 경우 때 수 것 거 그 이 더 다 또"
-_EMPTY = bm25.ASKING | {terms.word(form) for form in _COMMON.split()}
+_COMMON = (
+    "되 하 있 없 알 보 주 같 좋 많 며칠 몇 그럼 경우 때 수 것 거 그 이 더 다 또 너 당신 이름 예시 예 들 다르 차이 이유 "
+    "방법 뜻 의미 설명 자세히 좀 정말 진짜 맞 쓰"
+)
+_COMMON_EN = (
+    "about example difference different mean explain more tell then so else many much name s"
+)
+_EMPTY = bm25.ASKING.union(map(terms.word, _COMMON.split()), terms.read(_COMMON_EN).names)
+_HAN = re.compile(f"[{terms.HAN}]")  # whose words we do not tell apart
 _THAT = r"(?:그|이|저)(?:건|게|것|거|때|곳|중|들|분|\s)|그(?:럼|러면|렇다면|래서|녀)|거[기긴]|여기"
 _THAT_EN = "(?:and|then|so|what about|how about|its?|they|them|that|those|these|this|there|he|she)"
 _LEANING = re.compile(rf"\s*(?:{_THAT}|{_THAT_EN}\b)", re.IGNORECASE)
@@ -53,10 +60,12 @@ async def rewritten(
 
 
 def _is_of(line: str, turns: Sequence[Turn], question: str) -> bool:
-    """Whether it speaks of what was spoken of; what a model makes up would find nothing, or anything."""
+    """Whether it asks what was asked, of what was spoken of; what a model makes up would find nothing, or anything."""
     talk = " ".join([*(f"{turn.question} {turn.answer}" for turn in turns), question])
     said = content(line)
-    return bool(said.all) and said.share(content(talk[-TALK:])) >= SHARE
+    if not said.all or not _own(question) <= said.all:
+        return False  # it answers, or asks for something else
+    return said.share(content(talk[-TALK:])) >= SHARE
 
 
 def together(turns: Sequence[Turn], question: str) -> str:
@@ -90,8 +99,16 @@ def speaking_of(question: str, candidates: Sequence[Candidate], about: str = "")
     return [one for one in candidates if len(own & _said_by(one)) >= least]
 
 
+def is_vague(turns: Sequence[Turn], question: str) -> bool:
+    """Whether nobody could say what is asked: no word of its own, here or in the questions before."""
+    asked = (question, *(turn.question[:LENGTH] for turn in turns))
+    return not any(_own(one) or _HAN.search(one) for one in asked)
+
+
 def _own(question: str) -> frozenset[int]:
-    return content(question).all - _EMPTY
+    """The words of what is asked. A Latin one in a Korean question is a name: "this가 뭐야?"."""
+    said = content(question)
+    return said.words - _EMPTY | said.names if said.words else said.names - _EMPTY
 
 
 def _said_by(candidate: Candidate) -> frozenset[int]:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from dunoe.answering.followup import leans, speaking_of
+from dunoe.answering.followup import is_vague, leans, speaking_of
 from dunoe.answering.pack import Candidate
+from dunoe.answering.prompts import Turn
 from tests.answering.making import candidate, document
 
 
@@ -54,3 +55,13 @@ def test_of_what_two_questions_find_only_what_the_new_one_asks_for_stays(
     question: str, kept: list[Candidate]
 ) -> None:
     assert speaking_of(question, [LEAVE, HOTEL]) == kept
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["this가 뭐야?", "for는 어떻게 써?", "什么是所有权?", "연차는?", "What is a trait?"],
+)
+def test_a_question_that_names_something_is_not_about_nothing(question: str) -> None:
+    assert not is_vague([], question)
+    assert not is_vague([Turn("왜?", "")], question)
+    assert not is_vague([Turn(question, "")], "왜?")

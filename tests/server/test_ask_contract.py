@@ -226,6 +226,18 @@ async def test_a_follow_up_is_found_however_badly_it_is_rewritten(
     assert "소유권" in reply["question_searched"]
 
 
+async def test_a_rewriting_that_drops_the_question_is_not_searched(
+    house: Served, fake: FakeEngine
+) -> None:
+    turn = {"question": "소유권이 뭐예요?", "answer": "다루는 방법입니다.", "session_id": "옆"}
+    await call(house, "DELETE", "/api/conversations?session_id=%EC%98%86")
+    await call(house, "POST", "/api/conversations", orjson.dumps(turn))
+    fake.plan(Turn(text=["소유권은 메모리를 다루는 방법이다 [1]."]), Turn(text=[*SAID]))
+    reply = await asked(house, question="컴포넌트의 상태가 바뀌면?", session_id="옆")
+    assert reply["sources"][0]["file"] == "notes/상태.md"
+    assert "상태" in reply["question_searched"]
+
+
 @pytest.mark.parametrize(
     ("question", "first", "searched"),
     [

@@ -66,3 +66,25 @@ async def test_a_topic_that_came_up_in_passing_is_what_is_spoken_of(house: Serve
         house, "그럼", "3년을 일하면 연차는 며칠인가요?", "그럼 병가는 며칠이야?", "왜?"
     )
     assert [one["file"] for one in last["sources"]] == ["notes/병가.md"]
+
+
+@pytest.mark.parametrize(
+    "question", ["왜?", "그건?", "어떻게?", "예시는?", "뭐가 달라?", "네 이름이 뭐야?"]
+)
+async def test_a_question_about_nothing_is_asked_back(house: Served, question: str) -> None:
+    for _ in range(2):  # what was asked back is no topic
+        (reply,) = await talk(house, question, question)
+        assert (reply["is_refusal"], reply["sources"]) == (True, [])
+        assert "무엇에 대한 질문인지" in reply["answer"]
+
+
+async def test_a_question_about_nothing_is_asked_back_in_english(house: Served) -> None:
+    reply = await asked(house, question="What is the difference?", language="en")
+    assert reply["is_refusal"]
+    assert "what this question is about" in reply["answer"]
+
+
+async def test_what_was_refused_stays_refused_when_it_goes_on(house: Served) -> None:
+    *_, last = await talk(house, "화성", "화성 여행 비용은 얼마인가요?", "그건 왜?", "예시는?")
+    assert last["is_refusal"]
+    assert "화성" in last["question_searched"]

@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +19,15 @@ from dunoe.errors import BadRequest, Misconfigured, Problem, Text
 from dunoe.foreign import reason
 from dunoe.portfolio.plan import told
 from dunoe.portfolio.profiles import profile
-from dunoe.portfolio.proposal import Proposal, Wanted, fitting, propose, settings_text
+from dunoe.portfolio.proposal import (
+    Proposal,
+    Wanted,
+    arrived,
+    awaited,
+    fitting,
+    propose,
+    settings_text,
+)
 from dunoe.settings import Settings
 from dunoe.settings_check import load
 from dunoe.weights.shelf import Shelf
@@ -43,8 +53,7 @@ def init(  # noqa: PLR0913 - one parameter an option: this is how typer reads a 
     ] = Path("dunoe.toml"),
 ) -> None:
     """이 컴퓨터에 맞는 모델과 설정을 제안하고 씁니다 · propose models that fit, write the settings"""
-    if config.exists() or config.is_symlink():
-        raise _exists(config)
+    begun = _begun(config)
     settings = settings_from(None)
     here = machine.look()
     card = card_of(settings, vram)
@@ -52,21 +61,24 @@ def init(  # noqa: PLR0913 - one parameter an option: this is how typer reads a 
     proposal = propose(here, chosen, card, ram_of(ram))
     if not as_json:
         _introduce(settings, proposal)
+    wanted = proposal.models if begun is None else awaited(begun, proposal)
+    if not wanted:
+        raise _exists(config)
     files = _files(settings)
-    missing = [one for one in proposal.models if one.name not in files]
+    missing = [one for one in wanted if one.name not in files]
     if download is None:  # a program that reads JSON is asked nothing, and gets nothing unasked
         download = True if yes else False if as_json else None
     fetches = _may(missing, settings, download)
-    _write(config, settings_text(proposal, files))  # before gigabytes are fetched for it
+    if begun is None:
+        _write(config, settings_text(proposal, files))  # before gigabytes are fetched for it
     failed = _download(settings, missing) if fetches else {}
-    if fetches:
+    if fetches or begun is not None:
         files = _files(settings)
-        config.write_text(settings_text(proposal, files), "utf-8")
-        load(config)
+        _fill_in(config, proposal, files)
     if as_json:
         print_json({"written": str(config)} | _json(proposal, files, failed))
     else:
-        _farewell(config, [one for one in proposal.models if one.name not in files])
+        _farewell(config, [one for one in wanted if one.name not in files])
     if failed:
         raise typer.Exit(1)
 
@@ -140,29 +152,66 @@ def _download(settings: Settings, missing: list[Wanted]) -> dict[str, Problem]:
             failed[one.name] = problem
             _note(
                 Text(
-                    f"  받지 못했습니다: {problem.message.ko} {problem.hint.ko}",
-                    f"  not fetched: {problem.message.en} {problem.hint.en}",
+                    f"  받지 못했습니다: {problem.message.ko}. {problem.hint.ko}",
+                    f"  not fetched: {problem.message.en}. {problem.hint.en}",
                 )
             )
     return failed
 
 
-def _write(config: Path, text: str) -> None:
-    """Write the settings and read them back as the server will."""
+def _begun(config: Path) -> str | None:
+    """What stands there already: perhaps the settings of an `init` whose downloads were cut short."""
     try:
-        with config.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as exc:
+        return config.read_text("utf-8")
+    except FileNotFoundError as exc:
+        if config.is_symlink():
+            raise _exists(config) from exc
+        return None
+    except (OSError, UnicodeDecodeError) as exc:
         raise _exists(config) from exc
+
+
+def _write(config: Path, text: str) -> None:
+    """The first settings, whole or not at all."""
+    with _beside(config, text) as new:
+        if config.exists() or config.is_symlink():  # made while we asked
+            raise _exists(config)
+        new.replace(config)
+
+
+def _fill_in(config: Path, proposal: Proposal, files: dict[str, Path]) -> None:
+    """Put the models that have come into the settings as they stand now: a person may have worked on them."""
+    text = _begun(config)
+    if text is None:
+        return _write(config, settings_text(proposal, files))
+    whole = config.resolve()
+    with _beside(whole, arrived(text, proposal, files)) as new:
+        shutil.copymode(whole, new)
+        new.replace(whole)
+
+
+@contextmanager
+def _beside(config: Path, text: str) -> Iterator[Path]:
+    """A file with that text, read as the server will, to take the place of `config`; what is left of it goes."""
+    new = config.with_name(f".{config.name}.new")
+    try:
+        new.write_text(text, "utf-8")
+        load(new)
+        yield new
     except OSError as exc:
         raise Misconfigured(
             Text(
                 f"'{config}'에 쓸 수 없습니다: {reason(exc).ko}",
                 f"cannot write '{config}': {reason(exc).en}",
             ),
-            Text("--config로 쓸 수 있는 곳을 고르세요.", "choose another place with --config."),
+            Text(
+                "디스크를 비우거나 --config로 다른 곳을 고르세요. 있던 파일은 그대로입니다.",
+                "make room, or choose another place with --config; what was there is as it was.",
+            ),
         ) from exc
-    load(config)
+    finally:
+        if new.parent.is_dir():
+            new.unlink(missing_ok=True)
 
 
 def _farewell(config: Path, missing: list[Wanted]) -> None:
@@ -170,8 +219,8 @@ def _farewell(config: Path, missing: list[Wanted]) -> None:
     if missing:
         say(
             Text(
-                "아직 없는 모델은 그 안에 주석으로 있습니다. 받은 뒤 #을 지우세요.",
-                "Models that are not here yet stand in it as comments; fetch them and take the # away.",
+                "아직 없는 모델은 그 안에 주석으로 있습니다. 같은 명령이 이어서 받고 주석을 풉니다.",
+                "Models that are not here yet stand in it as comments; the same command fetches them and takes the # away.",
             )
         )
     say(Text(f"다음: dunoe serve --config {config}", f"next: dunoe serve --config {config}"))

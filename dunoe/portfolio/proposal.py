@@ -125,6 +125,35 @@ def settings_text(proposal: Proposal, files: Mapping[str, Path]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def awaited(text: str, proposal: Proposal) -> list[Wanted]:
+    """The models that stand in a settings text as comments, waiting for their files."""
+    lines = text.split("\n")
+    return [one for one in proposal.models if _pull(one) in lines]
+
+
+def arrived(text: str, proposal: Proposal, files: Mapping[str, Path]) -> str:
+    """The text with those of its awaited models that are here now; any other line is as a person left it."""
+    lines = text.split("\n")
+    for model in awaited(text, proposal):
+        if (file := files.get(model.name)) is None:
+            continue
+        at = lines.index(_pull(model))
+        del lines[at]
+        while lines[at : at + 1] and lines[at].startswith("#") and not lines[at].startswith("# "):
+            line = lines[at].removeprefix("#")
+            lines[at] = f"file = {_quoted(str(file))}" if line.startswith("file = ") else line
+            at += 1
+        for role in model.roles:
+            said = f"{role} = {_quoted(model.name)}"
+            if f"#{said}" in lines and not any(one.startswith(f"{role} =") for one in lines):
+                lines[lines.index(f"#{said}")] = said
+    return "\n".join(lines)
+
+
+def _pull(model: Wanted) -> str:
+    return f"# 아직 없음 · not here yet: dunoe models pull {model.entry.source}"
+
+
 def _table(model: Wanted, file: Path | None) -> list[str]:
     load = model.placed.candidate.load
     table = [
@@ -139,8 +168,7 @@ def _table(model: Wanted, file: Path | None) -> list[str]:
     told = f"# {model.entry.title}, {model.entry.quantisation}, {model.entry.licence}: {', '.join(model.roles)}"
     if file is not None:
         return [told, *table]
-    pull = f"# 아직 없음 · not here yet: dunoe models pull {model.entry.source}"
-    return [told, pull, *(f"#{line}" for line in table)]
+    return [told, _pull(model), *(f"#{line}" for line in table)]
 
 
 def _roles(models: Sequence[Wanted], files: Mapping[str, Path]) -> list[str]:

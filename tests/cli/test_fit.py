@@ -1,15 +1,21 @@
 """`dunoe fit` and `dunoe init`: what fits, told before anything is loaded, and the first settings of a machine."""
 
 import json
+import re
+import resource
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dunoe.portfolio.entries import entry
 from dunoe.settings_check import load
 from tests.cli.conftest import Said
+from tests.cli.test_pull import Site
 from tests.tiny import VOCAB
 
 GIB = 2**30
@@ -184,6 +190,116 @@ def test_init_does_not_use_a_card_without_room(
     settings = load(tmp_path / "dunoe.toml", environ={"DUNOE_HOME": str(home)})
     assert settings.card.vram is None
     assert {one.gpu_layers for one in settings.models.values()} == {0}
+
+
+MINE = """
+name = "mine"
+title = { ko = "내 것", en = "mine" }
+about = { ko = "둘", en = "two" }
+[[seat]]
+role = "search"
+model = "eeve-10.8b"
+context = 4096
+[[seat]]
+role = "embedding"
+model = "kure-v1"
+context = 1024
+"""
+INIT = ("init", "--profile", "./mine.toml", "--vram", "24GiB")
+
+
+class Meanwhile(Site):
+    """A hub that has every file, and a person who does something else while the first one comes."""
+
+    def __init__(self, content: bytes, work: Callable[[], object]) -> None:
+        super().__init__(content)
+        self.work: Callable[[], object] | None = work
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # Any: socketserver's
+        """Answer in a thread, as ever; the person is done before it."""
+        if self.work is not None:
+            self.work()
+            self.work = None
+        super().process_request(request, client_address)
+
+
+@contextmanager
+def hub(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """That site is where models come from."""
+    monkeypatch.setenv("HF_ENDPOINT", site.url.removesuffix("/web.gguf"))
+    with site:
+        serving = threading.Thread(target=site.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            yield
+        finally:
+            site.shutdown()
+            serving.join()
+
+
+def test_what_a_person_writes_while_models_come_stays(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were written over with what was proposed before the download."""
+    (tmp_path / "mine.toml").write_text(MINE, "utf-8")
+    config = tmp_path / "dunoe.toml"
+
+    def edit() -> None:
+        text = config.read_text("utf-8").replace("#context = 4096", "#context = 3000")
+        config.write_text(text + "[server]\nport = 4321  # mine\n", "utf-8")
+
+    with hub(Meanwhile(tiny_chat.read_bytes(), edit), monkeypatch):
+        got = typed(*INIT, "--yes")
+
+    assert got.code == 0, got.err
+    assert "port = 4321  # mine" in config.read_text("utf-8")
+    settings = load(config)
+    search = entry("eeve-10.8b").file.removesuffix(".gguf")
+    assert settings.models[search].context == 3000
+    assert settings.roles == {"search": search}
+    assert settings.library.embedding == entry("kure-v1").file.removesuffix(".gguf")
+    assert [one.name for one in tmp_path.glob(".*")] == []
+
+
+def test_an_init_that_was_cut_short_goes_on(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command was refused, since the file was there already."""
+    (tmp_path / "mine.toml").write_text(MINE, "utf-8")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    cut = typed(*INIT, "--yes")
+    assert cut.code == 1
+    assert ".. " not in cut.err and re.search(r"받지 못했습니다: .+\. ", cut.err)
+
+    with hub(Site(tiny_chat.read_bytes()), monkeypatch):
+        again = typed(*INIT, "--yes")
+
+    assert again.code == 0, again.err
+    assert len(load(tmp_path / "dunoe.toml").models) == 2
+    assert typed(*INIT, "--yes").code == 1, "there is nothing left to do"
+
+
+def test_a_full_disk_leaves_the_settings_as_they_were(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(MINE, "utf-8")
+    assert typed(*INIT, "--no-download").code == 0
+    before = (tmp_path / "dunoe.toml").read_bytes()
+    (home / "models").mkdir(parents=True)
+    shutil.copy(tiny_chat, home / "models" / entry("kure-v1").file)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        full = typed(*INIT, "--no-download")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert full.code == 2 and len(full.err.splitlines()) == 2
+    assert (tmp_path / "dunoe.toml").read_bytes() == before
+    assert [one.name for one in tmp_path.glob(".*")] == []
+    assert typed(*INIT, "--no-download").code == 0
+    assert (tmp_path / "dunoe.toml").read_bytes() != before
 
 
 def test_init_asks_before_it_fetches_and_fails_without_loss(

@@ -18,7 +18,7 @@ EXPERTS = {"expert_count": 8, "expert_used_count": 2, "expert_feed_forward_lengt
 
 
 def _begun(path: Path, arch: str, layers: int, extra: Mapping[str, Number], **more: bool) -> _Pen:
-    """Metadata, token tables, the last norm. more: is_tied, has_attention."""
+    """Metadata, token tables, the last norm. more: is_tied, has_attention, is_misnamed (that norm)."""
     shape = Shape(arch, layers, WIDTH, HIDDEN, HEADS, KV_HEADS, HEAD)
     pen = _Pen(path, shape)
     _vocabulary(pen, shape.vocabulary)
@@ -33,7 +33,7 @@ def _begun(path: Path, arch: str, layers: int, extra: Mapping[str, Number], **mo
         }  # fmt: skip
     _numbers(pen, shape, numbers | dict(extra))
     pen.tensor("token_embd.weight", WIDTH, shape.vocabulary)
-    _norm(pen, "output_norm.weight")
+    _norm(pen, f"{'token_embd' if more.get('is_misnamed') else 'output'}_norm.weight")
     if not more.get("is_tied", False):
         pen.tensor("output.weight", WIDTH, shape.vocabulary)
     return pen
@@ -250,6 +250,41 @@ def granite_hybrid(path: Path) -> Path:
     return pen.done()
 
 
+def _short_convolutions(path: Path, arch: str, extra: Mapping[str, Number]) -> Path:
+    """Short convolutions, and attention in every other layer."""
+    own = [0, KV_HEADS] * 2
+    said: dict[str, Number] = {"shortconv.l_cache": 3, "attention.head_count_kv": own, **extra}
+    pen = _begun(path, arch, 4, said, is_tied=True, is_misnamed=True)
+    for index in range(4):
+        layer = f"blk.{index}."
+        _norm(pen, f"{layer}attn_norm.weight")
+        if index % 2:
+            _attention(pen, layer)
+            _head_norms(pen, layer)
+        else:
+            pen.tensor(f"{layer}shortconv.in_proj.weight", WIDTH, 3 * WIDTH)
+            pen.tensor(f"{layer}shortconv.conv.weight", 3, WIDTH, type="F32")
+            pen.tensor(f"{layer}shortconv.out_proj.weight", WIDTH, WIDTH)
+        _norm(pen, f"{layer}ffn_norm.weight")
+        if index and "expert_count" in extra:
+            _experts(pen, layer)
+            _norm(pen, f"{layer}exp_probs_b.bias", 8)
+        else:
+            _feed_forward(pen, layer)
+    return pen.done()
+
+
+def lfm2(path: Path) -> Path:
+    """Short convolutions, and plain feed-forward layers."""
+    return _short_convolutions(path, "lfm2", {})
+
+
+def lfm2moe(path: Path) -> Path:
+    """Short convolutions, and experts in all layers but the first."""
+    said = EXPERTS | {"leading_dense_block_count": 1, "expert_gating_func": 2}
+    return _short_convolutions(path, "lfm2moe", said)
+
+
 def deepseek2(path: Path) -> Path:
     """Keys and values in one latent, a dense layer first, a shared expert."""
     said = EXPERTS | {
@@ -386,6 +421,6 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     one.__name__: one
     for one in (
         phi3, exaone4, cohere2, gpt_oss, qwen2moe, qwen35, qwen35moe, qwen3next, mamba2, falcon_h1, granite_hybrid,
-        deepseek2, gemma4, falcon, exaone_moe, gemma3n,
+        deepseek2, gemma4, falcon, exaone_moe, gemma3n, lfm2, lfm2moe,
     )
 }  # fmt: skip

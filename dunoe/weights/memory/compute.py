@@ -7,7 +7,16 @@ told from the tensor table; families that compute something else between them co
 from dataclasses import dataclass
 
 from dunoe.weights.header import Header
-from dunoe.weights.memory.compute_state import Reading, begin, corrected, end, is_delta, is_scanned
+from dunoe.weights.memory.compute_state import (
+    Reading,
+    begin,
+    convolved,
+    corrected,
+    end,
+    is_convolved,
+    is_delta,
+    is_scanned,
+)
 from dunoe.weights.memory.layers import AT_ONCE, Layer
 from dunoe.weights.memory.scratch import Graph, Result
 
@@ -235,7 +244,9 @@ class Model:
             return end(begin(reading, source))
         if is_delta(reading):
             return corrected(reading, source)
-        parts = ("attn_qkv", "shortconv.in_proj", "time_mix_receptance")
+        if is_convolved(reading):
+            return convolved(reading, source)
+        parts = ("attn_qkv", "time_mix_receptance")
         rows = max(self._rows(index, part) for part in parts)
         inner = self.graph.step(F32 * rows * self.batch.tokens, source)
         return self.graph.step(self.width, self.graph.step(inner.size, inner))

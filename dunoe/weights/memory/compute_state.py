@@ -1,6 +1,6 @@
-"""What a layer with a state leaves in memory while it reads one batch: Mamba in its two forms, delta nets.
+"""What a layer with a state leaves in memory while it reads one batch: Mamba, delta nets, short convolutions.
 
-Mamba stands alone, or with attention beside it.
+Mamba, in its two forms, stands alone, or with attention beside it.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,8 @@ class Reading:
     @property
     def reach(self) -> int:
         """Earlier inputs that are looked at."""
-        return max((self.header.number("ssm.conv_kernel") or 0) - 1, 1)
+        number = self.header.number
+        return max((number("shortconv.l_cache") or number("ssm.conv_kernel") or 0) - 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,23 @@ def end(begun: Begun) -> Result:
     if reading.rows("ssm_norm"):
         out = graph.over(graph.over(out))
     return graph.step(F32 * reading.rows("ssm_out") * reading.tokens, out)
+
+
+def is_convolved(reading: Reading) -> bool:
+    """Whether it is a short convolution, as in LFM2."""
+    return bool(reading.rows("shortconv.in_proj"))
+
+
+def convolved(reading: Reading, source: Result) -> Result:
+    """A short convolution: the last inputs, gated before and after."""
+    graph, tokens = reading.graph, reading.tokens
+    wide = F32 * reading.rows("shortconv.in_proj") // 3 * tokens
+    old = graph.step(F32 * reading.layer.shift * reading.texts)
+    whole = graph.step(3 * wide, source)
+    gated = graph.step(wide, graph.view(whole), graph.view(whole))
+    joined = _joined(reading, old, graph.view(gated))
+    out = graph.over(_mixed(reading, joined), graph.view(whole))
+    return graph.step(F32 * reading.rows("shortconv.out_proj") * tokens, out)
 
 
 def is_delta(reading: Reading) -> bool:

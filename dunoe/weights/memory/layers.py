@@ -30,7 +30,7 @@ TEXT_WITHOUT_CACHE = {  # they read a text at once and keep nothing
 }  # fmt: skip
 AT_ONCE = TEXT_WITHOUT_CACHE | {"llama-embed"}  # this one is given a cache and does not look at it
 ROUGH = {  # what they compute with is not laid out step by step
-    "arwkv7", "kimi-linear", "lfm2", "lfm2moe", "rwkv6", "rwkv6qwen2", "rwkv7",
+    "arwkv7", "kimi-linear", "rwkv6", "rwkv6qwen2", "rwkv7",
 }  # fmt: skip
 WITHOUT_OUTPUT = {  # what they say is a vector: no table of tokens is needed at the end
     "bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert",

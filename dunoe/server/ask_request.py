@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Annotated, Literal
+from unicodedata import category
 
 from pydantic import AfterValidator, AliasChoices, ConfigDict, Field
 
@@ -19,8 +20,18 @@ _MODES: dict[str, SearchMode] = {
     "hybrid": "hybrid",
 }
 Names = str | list[str | int] | None
-Session = Annotated[  # any text is a session's name, but for what no database takes
-    str, Field(max_length=200), AfterValidator(lambda said: said.replace("\0", ""))
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Zs")  # joiners and marks of direction, too
+
+
+def seen(said: str) -> str:
+    """A text without NUL, which no database takes, and space around it; "" where a person sees nothing."""
+    text = said.replace("\0", "").strip()
+    return text if any(category(letter) not in _UNSEEN for letter in text) else ""
+
+
+Session = Annotated[str, Field(max_length=200), AfterValidator(seen)]
+Said = Annotated[  # what a person asks or looks for; whether a model can read so much is told by its context
+    str, Field(max_length=32_000), AfterValidator(seen)
 ]
 
 
@@ -51,7 +62,7 @@ class FiltersBody(Body):
 class AskBody(Body):
     """POST /api/ask and /api/ask/stream."""
 
-    question: str = ""
+    question: Said = ""
     context_enabled: bool = True
     top_k: int = Field(5, ge=1, le=50)
     max_tokens: int = Field(500, ge=1)
@@ -70,9 +81,8 @@ class AskBody(Body):
 
 def decode(body: AskBody, wanted: Filter, language: Language) -> Question:
     """The question behind a body; raise BadRequest when there is none."""
-    text = asked(body.question)
     return Question(
-        text=text,
+        text=required(body.question),
         uses_documents=body.context_enabled,
         top_k=body.top_k,
         max_tokens=body.max_tokens,
@@ -88,10 +98,10 @@ def decode(body: AskBody, wanted: Filter, language: Language) -> Question:
     )
 
 
-def asked(question: str) -> str:
+def required(question: str) -> str:
     """The question itself; raise BadRequest when it is empty."""
-    if text := question.replace("\0", "").strip():
-        return text
+    if question:
+        return question
     raise BadRequest(
         Text("질문을 입력하세요", "ask something"),
         Text('{"question": "…"}으로 보내세요.', 'send {"question": "…"}.'),

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, NotFound, Text
-from dunoe.server.ask_request import Session
+from dunoe.server.ask_request import Said, Session, required
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route
 from dunoe.server.query import segment
@@ -24,10 +24,10 @@ _MOST = 2**53  # the largest number that JSON's readers agree on
 class TurnBody(Body):
     """POST /api/conversations."""
 
-    question: str
-    answer: str
-    sources: list[Json] | None = None
-    model_used: str | None = None
+    question: Said
+    answer: str = Field(max_length=500_000)
+    sources: list[Json] | None = Field(None, max_length=100)
+    model_used: str | None = Field(None, max_length=200)
     session_id: Session | None = None
     metadata: Json | None = Field(None, description="taken and not kept")
 
@@ -95,14 +95,16 @@ def begun() -> str:
 
 async def save(asked: Asked) -> None:
     """POST /api/conversations."""
-    turn = await run_sync(_saved, asked.brain.store.conversations, owner(asked), asked.body)
+    body: TurnBody = asked.body
+    required(body.question)
+    turn = await run_sync(_saved, asked.brain.store.conversations, owner(asked), body)
     await asked.wire.json(turn_json(turn))
 
 
 def _saved(kept: Conversations, owner: str, body: TurnBody) -> Turn:
     """The turn, kept once: what began a conversation without a name goes into the one that the client names."""
     nameless = _nameless(kept, owner, body)
-    if nameless is not None and body.session_id is None:
+    if nameless is not None and not body.session_id:
         return nameless
     turn = kept.save(
         owner,
@@ -137,7 +139,7 @@ async def listed(asked: Asked) -> None:
         partial(
             recent,
             owner(asked),
-            session_id=query.session_id,
+            session_id=query.session_id or None,
             limit=query.limit,
             offset=query.offset,
         )

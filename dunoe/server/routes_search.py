@@ -13,7 +13,7 @@ from dunoe.library.places import place_of, shared, spots_of
 from dunoe.library.query import Operator
 from dunoe.library.search import Wish
 from dunoe.server.ask_reply import document_json, results_json, spot_json
-from dunoe.server.ask_request import FiltersBody, Names, mode_of, names
+from dunoe.server.ask_request import FiltersBody, Names, Said, mode_of, names
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.query import segment
@@ -30,7 +30,7 @@ _KINDS = {"md": "markdown", "txt": "text", "htm": "html"} | dict.fromkeys(_CODE,
 class SearchQuery(Body):
     """GET /api/search."""
 
-    q: str = ""
+    q: Said = ""
     limit: int = Field(5, ge=1, le=100)
     offset: int = Field(0, ge=0, le=10_000)
     file_path: Names = None
@@ -51,7 +51,7 @@ class SearchQuery(Body):
 class AdvancedBody(SearchQuery):
     """POST /api/search/advanced: its own names, those of GET, or `filters` as a question has them."""
 
-    query: str = ""
+    query: Said = ""
     operator: Operator = "OR"
     file_types: Names = None
     project_ids: Names = None
@@ -227,7 +227,7 @@ def _filters(said: SearchQuery) -> FiltersBody:
 async def _searched(
     asked: Asked, said: SearchQuery, question: str, wanted: FiltersBody, operator: Operator = "OR"
 ) -> Json:
-    if not question.strip():
+    if not question:
         raise BadRequest(
             Text("검색어를 입력하세요", "search for something"),
             Text("q에 검색어를 보내세요.", "say what to look for in q."),

@@ -351,13 +351,53 @@ async def test_the_web_client_of_before_finds_what_it_knows(
     assert orjson.loads(opened.body)["content"] == STATE
 
 
-@pytest.mark.parametrize("question", ["", "   ", "\0"])
+@pytest.mark.parametrize("question", ["", "   ", "\0", "\u200b\u2060 \ufeff"])
 async def test_no_question_is_told_in_the_words_that_its_client_expects(
     house: Served, question: str
 ) -> None:
     got = await call(house, "POST", "/api/ask", orjson.dumps({"question": question}))
     assert got.status == 400
     assert orjson.loads(got.body)["detail"] == "질문을 입력하세요"
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "letters"),
+    [
+        ("/api/ask", "question", 32_001),
+        ("/api/ask/stream", "question", 32_001),
+        ("/api/search/advanced", "query", 32_001),
+        ("/api/conversations", "question", 32_001),
+        ("/api/conversations", "answer", 500_001),
+    ],
+)
+async def test_nobody_asks_a_book_and_none_is_kept(
+    house: Served, path: str, field: str, letters: int
+) -> None:
+    said = {"question": "물음", "answer": "답", field: "a" * letters}
+    for accepted, words in (("ko", f"{letters - 1}자 이하"), ("en", f"at most {letters - 1}")):
+        language = {"accept-language": accepted}
+        got = await call(house, "POST", path, orjson.dumps(said), language)
+        assert got.status == 400
+        assert words in got.json["detail"]
+    assert all(
+        len(one["answer"]) < letters > len(one["question"]) for one in await turns(house, "limit=9")
+    )
+
+
+async def test_a_search_of_a_book_and_a_turn_without_a_question_are_refused(house: Served) -> None:
+    got = await call(house, "GET", f"/api/search?q={'a' * 32_001}")
+    assert got.status == 400 and got.json["detail"].startswith("'q'")
+    turn = orjson.dumps({"question": "\u200b", "answer": "답"})
+    assert (await call(house, "POST", "/api/conversations", turn)).status == 400
+
+
+async def test_a_session_of_spaces_is_none(house: Served, fake: FakeEngine) -> None:
+    fake.plan(Turn(text=["소유권은 안전하게 다루는 방법입니다 [1]."]))
+    first = await asked(house, question="소유권이란 무엇인가요?", session_id="  ")
+    assert first["session_id"].startswith("session_")
+    turn = {"question": "물음", "answer": "답", "session_id": " "}
+    posted = (await call(house, "POST", "/api/conversations", orjson.dumps(turn))).json
+    assert posted["session_id"].strip()
 
 
 async def test_a_question_that_does_not_fit_is_refused_with_the_numbers(house: Served) -> None:

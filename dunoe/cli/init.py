@@ -219,8 +219,8 @@ def _farewell(config: Path, missing: list[Wanted]) -> None:
     if missing:
         say(
             Text(
-                "아직 없는 모델은 그 안에 주석으로 있습니다. 같은 명령이 이어서 받고 주석을 풉니다.",
-                "Models that are not here yet stand in it as comments; the same command fetches them and takes the # away.",
+                "아직 없는 모델은 그 안에 주석으로 있습니다. 같은 명령을 다시 하면 이어서 받습니다.",
+                "Models that are not here yet stand in it as comments; the same command fetches them.",
             )
         )
     say(Text(f"다음: dunoe serve --config {config}", f"next: dunoe serve --config {config}"))

@@ -39,15 +39,15 @@ def logged(file: Path, **options: Any) -> list[str]:  # Any: JSON
         limit = threading.Timer(PATIENCE_S, loading.kill)
         limit.start()
         assert loading.stderr is not None
-        for line in loading.stderr:
-            lines.append(line)
-            if MADE in line:
-                break
-        else:
-            raise AssertionError("not loaded:\n" + "".join(lines[-12:]))
-        limit.cancel()
-        loading.kill()
-    return lines
+        try:
+            for line in loading.stderr:
+                lines.append(line)
+                if MADE in line:
+                    return lines
+        finally:
+            limit.cancel()
+            loading.kill()
+    raise AssertionError("not loaded:\n" + "".join(lines[-12:]))
 
 
 def main() -> None:

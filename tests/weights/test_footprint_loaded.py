@@ -1,6 +1,7 @@
 """What a model takes is what llama.cpp logs when it loads it: shapes, contexts, slots and caches."""
 
 import re
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -44,6 +45,14 @@ LOADS = {
     "large batch": Load(2048, 1, ubatch=512),
     "one cache for all": Load(512, 4, ubatch=64, unified=True),
 }
+
+
+def test_a_load_that_fails_leaves_no_timer_behind(tmp_path: Path) -> None:
+    """It went on for a minute, and then killed whatever had that number."""
+    (tmp_path / "none.gguf").write_bytes(b"GGUF")
+    with pytest.raises(AssertionError, match="not loaded"):
+        logged(tmp_path / "none.gguf")
+    assert not [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
 
 
 def really(file: Path, load: Load) -> Counter[str]:

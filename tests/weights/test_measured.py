@@ -1,6 +1,7 @@
 """What a load really took is remembered for that file, loaded that way."""
 
 import os
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,24 @@ def test_a_figure_outlives_us(tmp_path: Path) -> None:
     assert Measured(tmp_path).get(file, replace(LOAD, context=8192)) is None
     os.utime(file, (1, 1))
     assert Measured(tmp_path).get(file, LOAD) is None
+
+
+def test_a_full_disk_leaves_no_half_of_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "x.gguf"
+    file.write_bytes(b"GGUF")
+    Measured(tmp_path).put(file, LOAD, Share(5, 7))
+    before = sorted(tmp_path.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            Measured(tmp_path).put(file, LOAD, Share(6, 7))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert sorted(tmp_path.iterdir()) == before
+    assert Measured(tmp_path).get(file, LOAD) == Share(5, 7)
 
 
 @pytest.mark.parametrize("spoiled", ["", "[1]", '{"a": 1}', '{"a": ["x", 2]}', "\x00"])

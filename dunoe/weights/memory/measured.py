@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import astuple, replace
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from threading import Lock
+from uuid import uuid4
 
 from dunoe.weights.memory.footprint import Load, Share
 
@@ -61,9 +61,12 @@ class Measured:
             figures[key] = (share.card, share.host)
             self._figures = dict(list(figures.items())[-KEPT:])
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile("w", dir=self._path.parent, delete=False) as new:
-                json.dump(self._figures, new)
-            Path(new.name).replace(self._path)
+            new = self._path.with_name(f"{FILE}.{uuid4().hex}")
+            try:
+                new.write_text(json.dumps(self._figures), "utf-8")
+                new.replace(self._path)
+            finally:
+                new.unlink(missing_ok=True)  # a full disk leaves half of it
 
     def _read(self) -> dict[str, tuple[int, int]]:
         """What cannot be read was never measured: the next load says it again."""

@@ -15,10 +15,11 @@ _KINDS = {  # of what is counted, longer words before what they begin with
     "분기": "분기",
     "시간": "시간|hours?",
     "가구": "가구|세대",
-    "나열": "가지|단계|번째|종류|항목|째",  # often counted by whoever wrote the sentence
+    "나열": "가지|단계|종류|항목",  # often counted by whoever wrote the sentence
     "달러": "달러|dollars?|usd",
+    "번째": "번째|째",
     "세": "세|살|years? old|years? of age",
-    "년": "년도?|학년도|연도|years?",
+    "년": "년도?|학년도|연도|years?|해(?!당)",
     "월": "월",
     "주": "주일?|weeks?",
     "일": "일|days?",
@@ -34,7 +35,7 @@ _KINDS = {  # of what is counted, longer words before what they begin with
     "점": "점",
     "급": "등급|급",
     "학년": "학년",
-    "개": "개소?|곳|군데|건|종|장|권|마리|잔|쪽|쌍",
+    "개": r"개소?|곳|군데|건|종|장|권|마리|잔|쪽|쌍|켤레|그루|송이|(?<=[가-힣]\s)(?:대|병|통|벌|채|부)",  # 30대
     **{unit: unit for unit in ("km", "cm", "mm", "m", "kg", "mg", "g", "GB", "MB", "KB")},
 }
 _TAIL = (  # what may follow such a word; anything else makes it another one
@@ -55,8 +56,29 @@ _SINO = _numbered("일 이 삼 사 오 육 칠 팔 구")
 _TENS = _numbered("열 스물 서른 마흔 쉰 예순 일흔 여든 아흔", 10) | {"스무": Decimal(20)}
 _ONES = _numbered("하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉") | _numbered("한 두 세 네")
 _ONES |= {"석": Decimal(3), "넉": Decimal(4)}
-_ENGLISH = _numbered("one two three four five six seven eight nine ten eleven twelve")
-_DAYS = _numbered("하루 이틀 사흘 나흘 닷새 엿새 이레 여드레 아흐레 열흘")
+_ENGLISH = _numbered(
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_ENGLISH_TENS = _numbered("ten twenty thirty forty fifty sixty seventy eighty ninety", 10)
+_ENGLISH |= _ENGLISH_TENS | {
+    f"{ten}-{one}": _ENGLISH_TENS[ten] + _ENGLISH[one]
+    for ten in [*_ENGLISH_TENS][1:]
+    for one in [*_ENGLISH][:9]
+}
+_MONTHS = _numbered(
+    "january february march april may june july august september october november december"
+)
+_WHOLE = {  # words that are a number and what it counts
+    **{
+        day: (n, "일")
+        for day, n in _numbered("하루 이틀 사흘 나흘 닷새 엿새 이레 여드레 아흐레 열흘").items()
+    },
+    **{f"{one}월": (_SINO[one], "월") for one in "삼사오칠팔구"},  # 일월, 이월 are other words, too
+    **{"유월": (Decimal(6), "월"), "시월": (Decimal(10), "월")},
+    **{"보름": (Decimal(15), "일"), "일주일": (Decimal(1), "주"), "절반": (Decimal(50), "비율")},
+    **{"정오": (Decimal(12), "시"), "자정": (Decimal(0), "시")},
+}
 _POWERS = {
     one: Decimal(10) ** n for one, n in zip("십백천만억조", (1, 2, 3, 4, 8, 12), strict=True)
 }
@@ -70,19 +92,24 @@ _MONTH, _DAY, _SIGN = r"(?:1[0-2]|0?[1-9])", r"(?:[12]\d|3[01]|0?[1-9])", r"(?:\
 _FIGURE = re.compile(
     "|".join(
         (
-            r"(?P<phone>(?<![\d-])(?:\(?0\d{1,2}[-.) ]{1,2}\d{3,4}|1[568]\d\d)-\d{4}(?!\d))",
+            r"(?P<phone>(?<![\d-])(?:\(?0\d{1,2}[-.) ]{1,2}\d{3,4}|1[568]\d\d)-\d{4}(?!\d)"
+            r"|(?<![\d.,-])01[016-9]\d{7,8}(?!\d))",
             rf"(?<![\d.])(?P<date>(?:(?:19|20)\d\d{_SIGN}{_MONTH}(?:{_SIGN}{_DAY})?|'?\d\d{_SIGN}{_MONTH}{_SIGN}{_DAY})"
             r"(?![\d%]|[.-]\d))",
             r"(?<!\w)'(?P<short>\d\d)(?!\d)",
             r"(?P<version>(?<![A-Za-z0-9_])v\.?\s?(?:\d+(?:\.\d+)+|\d{1,2}(?!\d))|(?<![\d.])\d+(?:\.\d+){2,})",
+            r"(?<![A-Za-z0-9_])(?P<quarter>Q[1-4])(?![A-Za-z0-9_])",
+            rf"(?<![A-Za-z0-9_])(?P<month>{'|'.join(f'{one[:3]}(?:t|{one[3:]})?' for one in _MONTHS)})\.?(?=\s\d)",
             r"(?<![A-Za-z0-9_])(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:[.\-/][A-Za-z0-9_]+)*)",
             r"(?P<list>^[ \t>*#-]*\d{1,2}[.)](?=\s)|\(\d{1,2}\)|(?<=[가-힣]{2})\d{1,3}(?=[\s()]|$|[가이은는을를의에]))",
-            rf"(?<![가-힣])(?:(?P<days>{'|'.join(_DAYS)})|(?P<half_of>절반))",
-            r"(?:(?P<half>오전|오후|새벽|아침|저녁)\s?)?(?:(?P<clock>[0-2]?\d:[0-5]\d)(?!\d)"
+            rf"(?<![가-힣])(?P<whole>{'|'.join(_WHOLE)})(?:(?![가-힣])|(?={_TAIL}|[째치안내후전]))",
+            rf"(?P<part>(?<![가-힣]){_ONE}\s?분의\s?{_ONE})(?:(?![가-힣])|(?={_TAIL}))",
+            rf"(?:(?<=[\d한두세네섯곱덟홉열]시)|(?<=[\d한두세네섯곱덟홉열]\s시))\s?(?P<half_hour>반)(?:(?![가-힣])|(?={_TAIL}))",
+            r"(?:(?P<half>오전|오후|새벽|아침|저녁|밤|낮)\s?)?(?:(?P<clock>[0-2]?\d:[0-5]\d)(?!\d)"
             rf"|(?P<digits>{_DIGITS}(?:\s(?:{'|'.join(_THOUSANDS)})\b"
             rf"|(?:{_SPACED})?{_POWER}+(?:\s?(?:{_DIGITS}|{_ONE})?{_POWER}+)*(?:\s?(?:\d,?)?\d{{3}}(?![\d,]))?)?)"
-            rf"|(?<![가-힣])(?P<native>(?:{'|'.join(_TENS)})?(?:{'|'.join(_ONES)})|{'|'.join(_TENS)}))",
-            rf"(?<![가-힣])(?!조)(?P<sino>(?:{_ONE}?{_POWER})+{_ONE}?|{_ONE})",
+            rf"|(?<![가-힣])(?P<native>(?:(?:{'|'.join(_TENS)})\s?)?(?:{'|'.join(_ONES)})|{'|'.join(_TENS)}))",
+            rf"(?<![가-힣])(?!조)(?P<sino>(?:{_ONE}?{_POWER}(?:(?<=[만억조])\s(?={_ONE}?[십백천]))?)+{_ONE}?|{_ONE})(?!\s?해)",
         )
     ),
     re.IGNORECASE | re.MULTILINE,
@@ -94,7 +121,12 @@ _TOKEN = re.compile(
     rf"[\d,.]+|{'|'.join(_THOUSANDS)}|[{''.join(_SINO)}십백천만억조]", re.IGNORECASE
 )
 _AM = re.compile(r"\s?([ap])\.?m\b", re.IGNORECASE)
-_CODE = re.compile(r"`[^`\n]*`")
+_APART = re.compile(  # code, addresses, and names of sources
+    r"`[^`\n]*`|(?<=\])\([^()\s]*\)|(?:https?://|www\.)[^\s()<>\[\]]+"
+    r"|(?:문서|자료|출처|source|document)\s?#?\d{1,2}(?=\s|[은는이가을를의에와과로도,.:)]|$)(?!\s?(?:개|건|종|장|부|권))",
+    re.IGNORECASE,
+)
+_LATE = {"오후": range(12), "저녁": range(12), "낮": range(7), "밤": range(6, 12)}
 _SCALE = re.compile(rf"단위\s?:?\s?({_POWER}+)\s?(원|달러|명|개)")  # of a table
 
 
@@ -129,7 +161,7 @@ class Figures:
 
     def has(self, sentence: str) -> bool:
         """Whether every number of a sentence stands here."""
-        figures = _read(_plain(_CODE.sub(" ", sentence)))
+        figures = _read(_plain(_APART.sub(" ", sentence)))
         return all(self._holds(one) for one in figures if one.is_asked)
 
     def _holds(self, one: _Figure) -> bool:
@@ -186,18 +218,36 @@ def _name(found: re.Match[str]) -> Iterator[_Figure]:
         yield from _parts(found, "name")
 
 
-def _days(found: re.Match[str]) -> Iterator[_Figure]:
-    yield _Figure(frozenset({_DAYS[found[0]]}), "일", is_asked=found[0] != "하루")
+def _whole(found: re.Match[str]) -> Iterator[_Figure]:
+    worth, kind = _WHOLE[found[0]]
+    yield _Figure(frozenset({worth}), kind, is_asked=worth != 1)
 
 
-def _half_of(_: re.Match[str]) -> Iterator[_Figure]:
-    yield _Figure(frozenset({Decimal(50)}), "비율", is_asked=False)
+def _quarter(found: re.Match[str]) -> Iterator[_Figure]:
+    yield _Figure(frozenset({Decimal(found[0][1])}), "분기")
+
+
+def _month(found: re.Match[str]) -> Iterator[_Figure]:
+    said = found["month"][:3].casefold()
+    worth = next(worth for one, worth in _MONTHS.items() if one.startswith(said))
+    yield _Figure(frozenset({worth}), "월")
+
+
+def _part(found: re.Match[str]) -> Iterator[_Figure]:
+    yield from (_Figure(frozenset({_SINO[one]})) for one in (found[0][0], found[0][-1]))
+
+
+def _half_hour(_: re.Match[str]) -> Iterator[_Figure]:
+    yield _Figure(frozenset({Decimal(30)}), "분")
 
 
 def _sino(found: re.Match[str]) -> Iterator[_Figure]:
     kind = _kind(found.string, found.end())
     is_alone = found[0] in _SINO  # 이, 일, 사 are words of their own
-    if kind not in ("", "시") and (not is_alone or kind in ("개월", "년", "비율")):
+    is_clear = kind in ("개월", "년", "비율")
+    if kind in ("일", "층", "학년"):
+        is_clear = found[0] in "삼사오육칠팔" and found.string[found.end()] == " "
+    if kind not in ("", "시") and (not is_alone or is_clear):
         yield from _said(_worth(found[0]), found)
 
 
@@ -230,7 +280,7 @@ def _native(found: re.Match[str]) -> Iterator[_Figure]:
     if _kind(found.string, found.end()):
         word = found["native"]
         ten = next((one for one in _TENS if word.startswith(one)), "")
-        yield from _said(_TENS.get(ten, _NONE) + _ONES.get(word[len(ten) :], _NONE), found)
+        yield from _said(_TENS.get(ten, _NONE) + _ONES.get(word[len(ten) :].strip(), _NONE), found)
 
 
 def _said(worth: Decimal, found: re.Match[str]) -> Iterator[_Figure]:
@@ -243,7 +293,8 @@ def _said(worth: Decimal, found: re.Match[str]) -> Iterator[_Figure]:
         yield _Figure(frozenset({worth}), is_asked=False)
     else:
         kind = "명" if kind == "분" and found["native"] else kind
-        is_asked = bool(kind) and is_apart and (worth > 1 or kind == "세")
+        least = {"세": 1, "번째": 4}.get(kind, 2)  # "두 번째로" is how one tells a list
+        is_asked = bool(kind) and is_apart and worth >= least
         yield _Figure(frozenset({worth}), kind, is_asked)
 
 
@@ -254,8 +305,11 @@ _READERS = {
     "version": _version,
     "name": _name,
     "list": _parts,
-    "days": _days,
-    "half_of": _half_of,
+    "quarter": _quarter,
+    "month": _month,
+    "whole": _whole,
+    "part": _part,
+    "half_hour": _half_hour,
     "sino": _sino,
     "clock": _clock,
     "digits": _digits,
@@ -278,7 +332,8 @@ def _half(text: str, at: int) -> str:
 def _hours(hour: Decimal, half: str, *, is_whole: bool = False) -> frozenset[Worth]:
     """By the clock of 24 hours; both where that is not told."""
     if half:
-        return frozenset({hour % 12 + (12 if half in ("오후", "저녁") else 0)})
+        hour %= 12
+        return frozenset({hour + (12 if hour in _LATE.get(half, ()) else 0)})
     return frozenset({hour % 24} if is_whole or hour > 12 else {hour, (hour + 12) % 24})
 
 

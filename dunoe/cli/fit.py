@@ -42,6 +42,7 @@ from dunoe.portfolio.plan import (
 from dunoe.portfolio.profiles import Profile, profile, profiles
 from dunoe.settings import KvType, Settings, Size
 from dunoe.weights.header import Header
+from dunoe.weights.memory.footprint import check_cache
 from dunoe.weights.memory.measured import Measured
 from dunoe.weights.remote import read_remote
 from dunoe.weights.remote_ollama import shown_header
@@ -117,6 +118,8 @@ def fit(  # noqa: PLR0913 - one parameter an option: this is how typer reads a c
     found = asyncio.run(_candidates(settings, models or [], has_card=card.room > 0))
     found += candidates(wanted) if wanted else []
     found = [_as_asked(one, context, parallel, kv) for one in found]
+    for one in found:
+        check_cache(one.header, one.load)
     planned = plan(found, card, ram_of(ram))
     if as_json:
         print_json(

@@ -11,14 +11,15 @@ from rich.filesize import decimal
 from dunoe import machine
 from dunoe.engines import build
 from dunoe.engines.engine import Engine
-from dunoe.errors import NotFound, Problem, Text
+from dunoe.errors import BadRequest, NotFound, Problem, Text
 from dunoe.machine import Machine
-from dunoe.portfolio.memory import budget_of, budgets, footprint, has_card
+from dunoe.portfolio.memory import budget_of, budgets, footprint, has_card, load_of
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.policy import policy_for
 from dunoe.settings import EngineSettings, ModelSettings, Settings, is_loopback
 from dunoe.store.store import open_store
 from dunoe.weights.header import BadModelFile, read_whole
+from dunoe.weights.memory.footprint import check_cache
 from dunoe.weights.memory.measured import Measured
 from dunoe.weights.naming import parts_of
 from dunoe.weights.shelf import Shelf
@@ -77,11 +78,13 @@ def _model(name: str, one: ModelSettings, settings: Settings, here: Machine) -> 
 def _file(what: str, one: ModelSettings, settings: Settings, here: Machine) -> Finding:
     """A model of ours: can it be read, does it fit?"""
     assert one.file is not None
+    on_card = has_card(settings, here)
     try:
         header, *_ = [read_whole(part) for part in parts_of(one.file)]
-    except BadModelFile as problem:
+        check_cache(header, load_of(one, has_card=on_card))
+    except (BadModelFile, BadRequest) as problem:
         return Finding(what, False, problem.message)
-    measured, on_card = Measured(settings.cache_folder), has_card(settings, here)
+    measured = Measured(settings.cache_folder)
     size = footprint(one, has_card=on_card, measured=measured)
     budget = budgets(settings, here)[budget_of(one, has_card=on_card)]
     if size > budget:

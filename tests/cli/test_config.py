@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Said
 from tests.fake_engine import FakeEngine
+from tests.weights.shapes import Shape, write
 
 
 def findings(said: Said) -> dict[str, tuple[bool, str]]:
@@ -84,6 +85,20 @@ def test_a_model_beside_the_card_is_looked_at_with_ram(
 
     assert found["models.x"][0] and "MB" in found["models.x"][1]
     assert not found["models.large"][0] and "메모리보다 큽니다" in found["models.large"][1]
+
+
+def test_a_cache_that_llama_refuses_is_said_before_loading(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    file = write(tmp_path / "x.gguf", Shape("qwen2", width=192, head=48, has_bias=True))
+    (tmp_path / "dunoe.toml").write_text(f'[models.x]\nfile = "{file}"\nkv_type = "q8_0"\n')
+
+    is_fine, why = findings(typed("config", "check", "--json"))["models.x"]
+    fit = typed("fit", file, "--kv", "q4_0")
+
+    assert not is_fine and "48" in why and "q8_0" in why
+    assert fit.code == 1 and "48" in fit.err.splitlines()[0] and len(fit.err.splitlines()) == 2
+    assert typed("fit", file, "--kv", "bf16").code == 0
 
 
 def test_a_pulled_file_whose_name_is_taken_is_said(

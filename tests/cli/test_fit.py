@@ -17,6 +17,7 @@ from dunoe.settings_check import load
 from tests.cli.conftest import Said
 from tests.cli.test_pull import Site
 from tests.tiny import VOCAB
+from tests.weights.shapes import Shape, write
 
 GIB = 2**30
 
@@ -45,14 +46,16 @@ def test_a_program_reads_the_same_as_json(typed: Callable[..., Said]) -> None:
 
 
 def test_files_of_ones_own_with_what_one_wishes(
-    typed: Callable[..., Said], tiny_chat: Path, tiny_embedding: Path
+    typed: Callable[..., Said], tmp_path: Path, tiny_embedding: Path
 ) -> None:
-    asked = ["fit", tiny_chat, tiny_embedding, "--vram", "1GiB", "--json"]
+    own = write(tmp_path / "own.gguf", Shape())
+    sized = ["--vram", "1GiB", "--json"]
 
-    plain = json.loads(typed(*asked).out)
-    wider = json.loads(typed(*asked, "--context", "512", "--parallel", "4", "--kv", "q8_0").out)
+    plain = json.loads(typed("fit", own, tiny_embedding, *sized).out)
+    wishes = ["--context", "512", "--parallel", "4", "--kv", "q8_0"]
+    wider = json.loads(typed("fit", own, *wishes, *sized).out)
 
-    chat, vectors = wider["seats"]
+    (chat,), (_, vectors) = wider["seats"], plain["seats"]
     assert (chat["context"], chat["parallel"], chat["kv_type"]) == (512, 4, "q8_0")
     assert plain["seats"][0]["context"] == 8192
     assert vectors["bytes"]["kv"] == {"card": 0, "host": 0}  # it keeps nothing between two texts

@@ -3,12 +3,14 @@
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dunoe.errors import BadRequest
 from dunoe.weights.header import read_header
-from dunoe.weights.memory.footprint import Load, footprint
+from dunoe.weights.memory.footprint import Load, check_cache, footprint
 from tests.weights.families import FAMILIES, eurobert
 from tests.weights.loading import logged
 from tests.weights.shapes import Shape, write
@@ -45,6 +47,43 @@ LOADS = {
     "large batch": Load(2048, 1, ubatch=512),
     "one cache for all": Load(512, 4, ubatch=64, unified=True),
 }
+
+
+def _heads(size: int, arch: str = "qwen2") -> Shape:
+    return Shape(arch, has_bias=arch == "qwen2", heads=4, kv_heads=4, head=size, width=4 * size)
+
+
+@pytest.mark.parametrize("flash_attention", ["auto", "off"])
+@pytest.mark.parametrize("kv_type", ["f16", "q8_0", "q4_0"])
+@pytest.mark.parametrize("shape", [_heads(48), _heads(64), _heads(80)], ids=lambda one: one.head)
+def test_a_cache_is_refused_where_llama_refuses_it(
+    tmp_path: Path, shape: Shape, kv_type: str, flash_attention: str
+) -> None:
+    """`dunoe fit` gave the bytes of a cache that no load would have made."""
+    file = write(tmp_path / "x.gguf", shape)
+    load = Load(512, kv_type=kv_type, flash_attention=flash_attention != "off")
+
+    def is_taken(ask: Callable[[], object], refusal: type[Exception]) -> bool:
+        try:
+            ask()
+        except refusal:
+            return False
+        return True
+
+    options = {"context": 512, "kv_type": kv_type, "flash_attention": flash_attention}
+    truth = is_taken(lambda: logged(file, **options), AssertionError)
+    assert is_taken(lambda: check_cache(read_header(file), load), BadRequest) == truth
+
+
+def test_one_that_reads_a_text_at_once_is_asked_the_same(tmp_path: Path) -> None:
+    """It keeps nothing, and llama.cpp refuses all the same."""
+    file = write(tmp_path / "x.gguf", _heads(48, "bert"))
+    options = {"mode": "embedding", "pooling": "mean", "whole_batch": 512, "context": 512}
+    assert logged(file, **options)
+    with pytest.raises(AssertionError, match="not loaded"):
+        logged(file, **options, kv_type="q8_0")
+    with pytest.raises(BadRequest):
+        check_cache(read_header(file), Load(512, kv_type="q8_0"))
 
 
 def test_a_load_that_fails_leaves_no_timer_behind(tmp_path: Path) -> None:

@@ -7,10 +7,18 @@ bytes. docs/design/weights.md says which of them are exact and which are a model
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+from dunoe.errors import BadRequest, Text
 from dunoe.weights.header import Header, Tensor
 from dunoe.weights.memory.compute import F32, Batch, Model
 from dunoe.weights.memory.compute_streams import Streamed
-from dunoe.weights.memory.layers import WITHOUT_OUTPUT, Layer, layer_count, layers, window
+from dunoe.weights.memory.layers import (
+    WITHOUT_OUTPUT,
+    Layer,
+    head_sizes,
+    layer_count,
+    layers,
+    window,
+)
 from dunoe.weights.memory.scratch import scratch_size
 from dunoe.weights.quantisation import TENSOR_TYPES
 
@@ -121,6 +129,30 @@ def footprint(header: Header, load: Load) -> Footprint:
         adapter=sum((_adapter(one, split) for one in load.adapters), Share()),
         overhead=Share(card=CARD_OVERHEAD) if split.cards else Share(),
     )
+
+
+def check_cache(header: Header, load: Load) -> None:
+    """Raise `BadRequest` for a cache that llama.cpp does not make: it packs whole blocks of one head only."""
+    block = _BLOCKS[load.kv_type].block
+    if block == 1:
+        return
+    hint = Text('KV 형식을 "f16"으로 하세요.', 'take "f16" for the cache.')
+    if not load.flash_attention:
+        raise BadRequest(
+            Text(
+                f"KV 형식 '{load.kv_type}'에는 플래시 어텐션이 필요합니다",
+                f"a cache of {load.kv_type} needs flash attention",
+            ),
+            hint,
+        )
+    if odd := [size for size in sorted(head_sizes(header)) if size % block]:
+        raise BadRequest(
+            Text(
+                f"KV 형식 '{load.kv_type}'은(는) {block}개씩 묶는데, 이 모델의 헤드 크기는 {odd[0]}입니다",
+                f"a cache of {load.kv_type} packs {block} numbers at a time, and this model's heads have {odd[0]}",
+            ),
+            hint,
+        )
 
 
 @dataclass(frozen=True, slots=True)

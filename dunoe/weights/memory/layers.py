@@ -70,6 +70,16 @@ def layer_count(header: Header) -> int:
     return count - guessing
 
 
+def head_sizes(header: Header) -> set[int]:
+    """Numbers of one head's key or value, of any layer."""
+    count, reading = layer_count(header), _Reading(header)
+    return {
+        reading.dimension(which, index, is_windowed)
+        for index, is_windowed in enumerate(reading.pattern[:count])
+        for which in ("key", "value")
+    }
+
+
 def window(header: Header) -> int:
     """Tokens that a windowed layer sees; 0 where no layer is windowed."""
     if header.architecture in NO_WINDOW:
@@ -109,8 +119,8 @@ class _Reading:
         is_windowed = self.pattern[index]
         keys = values = 0
         if self._attends(index) and index < self.owned:
-            keys = self.kv_heads[index] * self._dimension("key", index, is_windowed)
-            values = self.kv_heads[index] * self._dimension("value", index, is_windowed)
+            keys = self.kv_heads[index] * self.dimension("key", index, is_windowed)
+            values = self.kv_heads[index] * self.dimension("value", index, is_windowed)
         if self.header.number("attention.key_length_mla"):
             values = 0  # they are a part of the keys
         return Layer(self.heads[index], keys, values, is_windowed, shift, state)
@@ -147,7 +157,7 @@ class _Reading:
         groups = number("ssm.group_count") or 0
         return kernel * (inner + 2 * groups * state), state * inner
 
-    def _dimension(self, which: str, index: int, is_windowed: bool) -> int:
+    def dimension(self, which: str, index: int, is_windowed: bool) -> int:
         if is_windowed and (short := self.header.number(f"attention.{which}_length_swa")):
             return short
         said = self.header.number(f"attention.{which}_length")

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 
 from dunoe.answering.code import Code, longer
@@ -13,10 +13,10 @@ from dunoe.answering.markers import (
     MAYBE,
     gone,
     is_attached,
-    is_joint,
     is_nothing,
     is_over,
     is_text,
+    is_thing,
     is_word,
     mended,
     numbers,
@@ -57,17 +57,16 @@ class Citation:
 class _Lead:
     """Markers that are held back until their sentence ends.
 
-    before: the sentence before them; begun: what of their own stands before them; rest: words and more markers.
+    before: the sentence before them; begun: what of their own stands before them; ahead: what came behind them.
     """
 
     spaces: str
-    numbers: list[int]
+    cluster: str
     before: str
     begun: str = ""
     is_word: bool = False
     is_row: bool = False
     ahead: str = ""
-    more: list[tuple[str, str, list[int]]] = field(default_factory=list)  # with what joins them
 
     @property
     def is_over(self) -> bool:
@@ -153,19 +152,15 @@ class Checker:
 
     def _settle(self, before: str, cluster: str, after: str) -> str:
         """Put the checked numbers where markers stand, or wait for the end of their sentence."""
-        said, lead = numbers(cluster), self._lead
+        said = numbers(cluster)
         spaces = before + cluster[: len(cluster) - len(cluster.lstrip(" "))]
-        if lead is not None and lead.is_word and is_joint(lead.ahead):
-            lead.more.append((lead.ahead, spaces, said))
-            lead.ahead, self._claim = "", ""
-            return ""
         out = self._led(is_cut=True)
         begun = "" if is_over(self._claim) else _begun(self._claim)
         claim, self._claim = _last_sentence(self._claim) or self._cited, ""
         is_one = is_word(before, cluster, after)
         if is_one or self._waits(before, begun, after):
             self._leads = self._leads or not begun
-            self._lead = _Lead(spaces, said, claim, begun, is_one, self._line.startswith("|"))
+            self._lead = _Lead(spaces, cluster, claim, begun, is_one, self._line.startswith("|"))
             return out
         self._cited = claim
         kept = self._kept(said, claim)
@@ -195,15 +190,16 @@ class Checker:
             return ""
         is_own = is_cut and not lead.is_word and len(content(lead.begun).all) >= FEW
         self._cited = claim = lead.begun if is_own else lead.claim
-        kept = self._kept(lead.numbers, claim)
+        said = numbers(lead.cluster)
+        kept = self._kept(said, claim)
         if not lead.is_word:
             if kept:
                 return lead.spaces + kept + lead.ahead
             return lead.ahead if lead.begun else lead.spaces + lead.ahead.lstrip(" :")
-        text = lead.spaces + (kept or gone(lead.numbers))
-        for joint, spaces, said in lead.more:
-            text += joint + spaces + (self._kept(said, claim) or gone(said))
-        return mended(text + lead.ahead)
+        if not kept and is_thing(lead.cluster, lead.ahead):
+            self.removed -= len(said)
+            return lead.spaces + lead.cluster.lstrip(" ") + lead.ahead
+        return mended(lead.spaces + (kept or gone(said)) + lead.ahead)
 
     def _kept(self, said: Sequence[int], claim: str) -> str:
         kept = [number for number in dict.fromkeys(said) if self.check(number, claim)]

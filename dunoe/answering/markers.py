@@ -9,10 +9,13 @@ _LABELS = [
     "자료",
     "참고",
     "인용",
+    "근거",
+    "각주",
     "source",
     "sources",
     "document",
     "doc",
+    "passage",
     "citation",
     "cite",
     "reference",
@@ -22,19 +25,30 @@ _LABEL = f"(?:{'|'.join(sorted(_LABELS, key=len, reverse=True))})"
 _BEGUN = "|".join(
     sorted({re.escape(one[:n]) for one in [*_LABELS, "see"] for n in range(1, len(one) + 1)})
 )
-_AFTER = r"\s*[:.#]?\s*"  # behind a label
+_AFTER = r"\s*[:.#_]?\s*"  # behind a label
 _PAGES = r"\d{1,4}(?:\s?[~–-]\s?\d{1,4})?"  # noqa: RUF001 - as it is written
 _PAGE = rf"(?:\s*[,:]\s*|\s+)(?:(?:pp?\.?|pages?|lines?)\s?{_PAGES}|{_PAGES}\s?(?:쪽|페이지|행))"
+_NUMBER = r"[0０]{0,2}[1-9１-９]\d{0,2}"  # noqa: RUF001 - as it is written
 _ITEM = (  # `1:3` is place 3 of source 1
-    rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?0{{0,2}}[1-9]\d{{0,2}}번?(?:\s?{_LABEL})?(?:{_PAGE}|:\d{{1,4}})?"
+    rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?(?:{_NUMBER}|0)번?(?:\s?{_LABEL})?(?:{_PAGE}|:\d{{1,4}})?"
 )
-_AND = r"(?:[,;·&~–/-]|및|와|과|and)"  # noqa: RUF001 - as it is written
-_BODY = rf"\s*{_ITEM}(?:\s*{_AND}\s*{_ITEM}){{0,11}}\s*(?:†[^\]】\n]{{0,20}})?"
-_LINK = r"(?:\((?:#[^()\s]{0,60}|[^()\n:]{1,60}\.[a-z]{1,5}(?:#[^()\s]{0,60})?)\))?"  # to a place here, or a file
+_SIGNS = r",;·&~–/，、-"  # noqa: RUF001 - the same
+_AND = rf"(?:\s*(?:[+|{_SIGNS}]|및|와|과|또는|and|or)\s*|\s+)"
+_FILE = r"[^\[\]()<>【】［］,:†\n]{1,60}\.[a-z]{1,5}"  # noqa: RUF001 - the same
+_BODY = (
+    rf"\s*{_ITEM}(?:{_AND}{_ITEM}){{0,24}}(?:\s*[,:]\s*{_FILE})?\s*(?:†[^\[\]()【】\n]{{0,60}})?"
+)
+_LINK = (  # to a place here, or a file
+    r"(?:\((?:#[^()\s]{0,60}|<?(?:https?://(?:localhost|127\.0\.0\.1)(?::\d+)?/)?"
+    r"[^()<>\n:]{1,60}\.[a-z]{1,5}(?:#[^()<>\s]{0,60})?>?(?: \"[^\"\n]{0,60}\")?)\))?"
+)
 _MARK = (
-    rf"(?:\[{_BODY}\]{_LINK}|\\\[{_BODY}\\\]|【{_BODY}】|［{_BODY}］|\({_LABEL}{_AFTER}{_BODY}\))"  # noqa: RUF001 - the same
+    rf"(?>\[\[{_BODY}\]\]{_LINK}|\[{_BODY}\]{_LINK}|\\\[{_BODY}\\\]|【{_BODY}】|［{_BODY}］"  # noqa: RUF001 - the same
+    rf"|\({_LABEL}{_AFTER}{_BODY}\)|\({_NUMBER}번?\s?{_LABEL}\)|<sup>{_BODY}</sup>)"
 )
-_MARKS = rf"{_MARK}(?:[ ,;]{{0,2}}{_MARK}){{0,7}}"
+_NAMES = "문서|자료|출처"
+_JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|and) ?(?:(?:{_NAMES}) ?)?| )?"
+_MARKS = rf"{_MARK}(?:{_JOINT}{_MARK}){{0,7}}"
 _AROUND = (  # what is around markers alone goes with them
     (r"\*\*", r"\*\*"),
     (r"\*", r"\*"),
@@ -45,7 +59,10 @@ _AROUND = (  # what is around markers alone goes with them
     (rf"\((?:(?:{_LABEL}|see){_AFTER})?", r"(?:참고|참조)?\)"),
     ("<sup>", "</sup>"),
 )
-_IN = r"[\s\d,;:.·&~–/^#†a-z문서출처자료참고인용번및와과쪽페이지행-]{0,48}"  # noqa: RUF001 - the same
+_IN = (
+    r"[\s\d,;:.·&~–/+|，、^#_†a-z문서출처자료참고인용근거각주번및와과또는쪽페이지행-]{0,100}"  # noqa: RUF001 - the same
+    r"(?:(?<=\w)\s?[,:†][^\[\]()【】［］\n]{0,64})?"  # noqa: RUF001 - the same
+)
 _OPEN, _SHUT = r"\\?[\[【［]", r"\\?[\]】］]"  # noqa: RUF001 - the same
 
 _WORDS = ["문서", "자료", "출처", "참고", "sources", "source", "according to", "in", "see"]
@@ -54,29 +71,32 @@ _WORD_BEGUN = "|".join(sorted({one[:n] for one in _WORDS for n in range(1, len(o
 
 CLUSTER = re.compile(
     f"(?P<before> *{_WORD})?"
-    f" *(?:{'|'.join(f'{first} ?{_MARKS} ?{last}' for first, last in _AROUND)}|{_MARKS})",
+    f" *(?:{_MARKS}|{'|'.join(f'{first} ?{_MARKS} ?{last}' for first, last in _AROUND)})",
     re.IGNORECASE,
 )
 """Markers side by side, with the spaces before them, what stands around them alone, and `문서 `, `출처: `, `in `."""
 
-_REST = r"[\s:.#\d,;·&~–-]{0,16}"  # noqa: RUF001 - the same
-_LABELLED = rf"\((?:{_BEGUN})?{_REST}"
-_HALF_LINK = r"\((?:#[^()\s]{0,60}|[^()\n:]{0,60}(?:\.[a-z]{0,5}(?:#[^()\s]{0,60})?)?)"
+_LABELLED = rf"\((?:{_BEGUN}|{_LABEL}{_AFTER}{_IN}|\d{{1,5}}번?\s?(?:{_BEGUN})?)?"
+_HALF_LINK = r"\([^()\n]{0,200}"
+_HALF_JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|an?d?) ?(?:문서?|자료?|출처?)? ?| )?"
 _HALF_SUP = "<(?:s(?:u(?:p>?)?)?)?"
 _HALF_END = "<(?:/(?:s(?:u(?:p>?)?)?)?)?"
+_SUP = rf"<sup>{_IN}"
 MAYBE = re.compile(
     rf" {{0,40}}(?:(?:{_WORD_BEGUN})(?: ?: ?| )?)? {{0,2}}"
-    rf"(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|{_LABELLED}|{_HALF_SUP})? ?"
-    rf"(?:(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}{_LINK}|\({_LABEL}{_REST}\))[ ,;]{{0,2}}){{0,8}}"
-    rf"(?:{_OPEN}{{1,2}}{_IN}(?:\\|{_SHUT}{{1,2}}{_HALF_LINK})?|\\|{_LABELLED})?"
-    rf"(?: ?(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|(?:참[고조]?)?\)?|{_HALF_END}))?",
+    rf"(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|\[|{_LABELLED}|{_HALF_SUP})? ?"
+    rf"(?>(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}{_LINK}|\({_LABEL}{_IN}\)"
+    rf"|\(\d{{1,5}}번?\s?{_LABEL}\)|{_SUP}</sup>){_HALF_JOINT}){{0,8}}"
+    rf"(?:{_OPEN}{{1,2}}{_IN}(?:\\|{_SHUT}{{1,2}}{_HALF_LINK})?|\\|{_LABELLED}|{_SUP}|{_HALF_SUP})?"
+    rf"(?: ?(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|(?:참[고조]?)?\)?|{_HALF_END}|\](?:{_HALF_LINK})?))?",
     re.IGNORECASE,
 )
 """All beginnings of a cluster, and a little more."""
 
-_NUMBERS = re.compile(r"0*([1-9]\d{0,2})번?(?::\d+)?(?:\s*([~–-])\s*(?=\d))?")  # noqa: RUF001 - the same
+_NUMBERS = re.compile(rf"({_NUMBER}|0)번?(?::\d+)?(?:\s*([~–-])\s*(?=\d))?")  # noqa: RUF001 - the same
 _ONE = re.compile(_MARK, re.IGNORECASE)
-_TAIL = re.compile(rf"†[^\]】]*|{_PAGE}|{_LINK}$", re.IGNORECASE)
+_TAIL = re.compile(rf"†[^\]】]*|[,:]\s*{_FILE}(?=[\]】］])|{_PAGE}|{_LINK}$", re.IGNORECASE)  # noqa: RUF001 - the same
+_TO = re.compile(r"\]\s?([~–-])\s?\[")  # noqa: RUF001 - the same
 _NAME = re.compile(r"[A-Za-z0-9_)]$")
 _VARIABLE = re.compile(r"(?:(?:^|[^A-Za-z0-9_])[A-Za-z]|\(\))$")  # of a single letter, or a call
 _IN_CODE = re.compile(
@@ -85,22 +105,29 @@ _IN_CODE = re.compile(
 _LOOKED = 100  # letters before brackets that may make them code
 _CODE_SIGNS = re.compile(r"[=(){}$_]|^\s*\S*$")  # or a line of no more than one word
 _OVER = re.compile(r"(?:[.?!。]|[가-힣][다요])[\s*_)\"'”’」』]*$")  # noqa: RUF001 - as it is written
-_LIST = re.compile(r"\[\s*\d+(?:\s*[,;/]\s*\d+)+\s*\]")
+_LIST = re.compile(rf"\[\s*\d+(?:(?:\s*[+|{_SIGNS}]\s*|\s+)\d+)+\s*\]")
+_INTERVAL = re.compile(r"\[\s*\d+\s*[~–-]\s*\d+\s*\]")  # noqa: RUF001 - the same
+_RARE = re.compile(r"\[0\]|<sup>\d+</sup>")
+_ACCORDING = re.compile(r"에 (?:따르면|의하면)")
 _PARTICLES = frozenset("에과와은는이가의을를로")
 _ALONE = re.compile(rf"[\s(*>|-]*+{_LABEL}?\s*+:?[\s)*|.,;-]*+", re.IGNORECASE)
 MOST = 20  # sources that a range may name
 
 
 def numbers(cluster: str) -> list[int]:
-    """The numbers that a cluster names, in its order; of `[1-3]` the one between, too. None of `[5-2]`."""
+    """The numbers that a cluster names, in its order; of `[1-3]` the one between, too. None of `[5-2]`.
+
+    Of a range that is longer than all sources together only its ends.
+    """
     found = list[int]()
-    for mark in _ONE.findall(cluster):
+    for mark in _ONE.findall(_TO.sub(r"\1", cluster)):
         begin: int | None = None
         for one in _NUMBERS.finditer(_TAIL.sub("", mark)):
             number = int(one[1])
-            if begin is not None and not begin < number <= begin + MOST:
+            if begin is not None and number <= begin:
                 return []
-            found += [number] if begin is None else range(begin + 1, number + 1)
+            is_short = begin is not None and number <= begin + MOST
+            found += range(begin + 1, number + 1) if begin is not None and is_short else [number]
             begin = number if one[2] else None
     return found
 
@@ -111,6 +138,8 @@ def is_text(before: str, cluster: str, after: str, known: Container[int]) -> boo
         return True
     if cluster.startswith("([") and _NAME.search(before):
         return True
+    if _RARE.fullmatch(cluster.strip()) and not is_over(before):
+        return True  # of a power, or the first of a list
     return cluster.lstrip(" ").startswith("[") and _is_code(before, cluster, after)
 
 
@@ -120,7 +149,15 @@ def _is_list(before: str, cluster: str, after: str, known: Container[int]) -> bo
         return False
     if after in _PARTICLES - {"에"}:
         return True
-    return not is_over(before) and not all(number in known for number in numbers(cluster))
+    said = numbers(cluster)
+    if _INTERVAL.fullmatch(cluster.strip()) and said[-1] - said[0] <= MOST:
+        return False
+    return not is_over(before) and not all(number in known for number in said)
+
+
+def is_thing(cluster: str, after: str) -> bool:
+    """True for numbers that may be the thing itself, and no source of what is said: of `[1, 3]에서`."""
+    return bool(_LIST.fullmatch(cluster.strip())) and not _ACCORDING.match(after)
 
 
 def _is_code(before: str, cluster: str, after: str) -> bool:
@@ -143,12 +180,8 @@ def is_over(text: str) -> bool:
 
 
 _GONE = "\0([\\d, ]+)\0"
-_JOINT = r"\s*(?:과|와|및|,|and)\s*"
-_LABELS_BEFORE = r"(?:(?:문서|자료|출처) ?)?"
 _TAKEN = [  # from sentences that name a source which does not say it
-    (rf"{_GONE}{_JOINT}(?={_LABELS_BEFORE}[\[\0])", ""),
-    (rf"(?<=\]){_JOINT}{_LABELS_BEFORE}{_GONE}", ""),
-    (rf"{_LABELS_BEFORE}{_GONE}에 (?:따르면|의하면),?\s*", ""),
+    (rf"(?:(?:{_NAMES}) ?)?{_GONE}에 (?:따르면|의하면),?\s*", ""),
     (rf"(?:according to|see) {_GONE},?\s*", ""),
     (rf"(?<=문서 |자료 |출처 ){_GONE}", r"\1"),
     (rf"(?<=in ){_GONE}", r"source \1"),
@@ -183,11 +216,6 @@ def is_word(before: str, cluster: str, after: str) -> bool:
     if cluster.lstrip(" ").startswith("("):
         return False
     return after in _PARTICLES or bool(before.strip() and ":" not in before)
-
-
-def is_joint(text: str) -> bool:
-    """True for what joins two markers: `과`."""
-    return bool(re.fullmatch(_JOINT, text))
 
 
 def is_nothing(text: str) -> bool:

@@ -21,6 +21,7 @@ from dunoe.weights.tokenizing.charsmap import Uniform
 from dunoe.weights.tokenizing.cuttings import CUTTINGS
 from dunoe.weights.tokenizing.merging import Bpe, Spm
 from dunoe.weights.tokenizing.seams import END, Seams
+from dunoe.weights.tokenizing.special import Finder, Special
 from dunoe.weights.tokenizing.splits import SEAM, _cut_by, split_of
 from dunoe.weights.tokenizing.tokenizer import Tokenizer, Tokenizers
 from dunoe.weights.tokenizing.unigram import Unigram
@@ -239,6 +240,36 @@ def test_letters_that_stay_are_passed_over_and_the_others_become_the_same() -> N
     for _ in range(3000):
         text = "".join(dice.choices(letters, k=dice.randrange(1, 20)))
         assert kind.uniform.text(text) == everywhere.text(text), ascii(text)
+
+
+class Plain(Finder):
+    """Looks for every special token, whatever the text."""
+
+    def __init__(self, specials: list[Special]) -> None:
+        self.starts = {"": list(enumerate(specials))}
+
+
+def test_special_tokens_that_begin_alike_are_found_as_if_each_were_looked_for() -> None:
+    texts = ["<|a_1|>", "<|a_12|>", "<|a_1", "<|ab|>", "<|", "<|b", "[PAD1]", "[PAD12]", "[P", "["]
+    specials = [
+        Special(text, number, is_control=False)
+        for number, text in enumerate(sorted(texts, key=len, reverse=True))
+    ]
+    dice = random.Random(7)
+    for _ in range(2000):
+        few = [one for one in specials if dice.random() < 0.7]
+        text = "".join(dice.choices([*texts, "<", "|", "가", "[PA", "1", "|>"], k=6))
+        assert Finder(few).parted(text) == Plain(few).parted(text), text
+
+
+@pytest.mark.parametrize("name", CUTTINGS)
+def test_letters_of_the_upper_planes_stand_again_where_they_stood(name: str) -> None:
+    split, split_words = split_of(name)
+    dice = random.Random(6)
+    for _ in range(200):
+        text = "".join(dice.choices(["𠮷", "😀", "𐐷", "가", "a1", " ", "\n", ".", "漢"], k=30))
+        pieces = split(text)
+        assert "".join(pieces) == text and (split_words or all(pieces))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ They are found before anything else, the longest first, each from the left.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -125,30 +125,44 @@ def token_id(header: Header, name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+Numbered = list[tuple[int, Special]]  # each with its place among all
+Starts = dict[str, "Starts | Numbered"]  # by their first letter, then by their first 2, 4, 8 ...
+
+
 class Finder:
-    """Finds special tokens in texts. specials: longest first."""
+    """Finds special tokens in texts. specials: longest first.
+
+    Files have hundreds that begin alike; a long text is not searched for each because it has that beginning.
+    """
 
     def __init__(self, specials: Iterable[Special]) -> None:
-        self.starts: dict[str, dict[str, list[tuple[int, Special]]]] = {}
-        for order, special in enumerate(specials):
-            same = self.starts.setdefault(special.text[0], {})
-            same.setdefault(special.text[:2], []).append((order, special))
+        self.starts = _starts(list(enumerate(specials)), 1)
 
     def parted(self, text: str) -> list[str | int]:
         """The text in parts: ids of special tokens, and what stands between them."""
         parts: list[str | int] = [text] if text else []
-        there = [
-            found
-            for letter, starts in self.starts.items()
-            if letter in text
-            for start, specials in starts.items()
-            if start in text
-            for found in specials
-        ]
-        for _, special in sorted(there, key=itemgetter(0)):
+        for _, special in sorted(_there(text, self.starts), key=itemgetter(0)):
             if special.text in text:
                 parts = [piece for part in parts for piece in _cut(part, special)]
         return parts
+
+
+def _starts(specials: Numbered, length: int) -> Starts:
+    same: dict[str, Numbered] = {}
+    for order, special in specials:
+        same.setdefault(special.text[:length], []).append((order, special))
+    longest = max((len(special.text) for _, special in specials), default=0)
+    return {
+        start: _starts(found, 2 * length) if len(found) > 1 and length < longest else found
+        for start, found in same.items()
+    }
+
+
+def _there(text: str, starts: Starts) -> Iterator[tuple[int, Special]]:
+    """Those whose beginnings are in the text."""
+    for start, inner in starts.items():
+        if start in text:
+            yield from _there(text, inner) if isinstance(inner, dict) else inner
 
 
 def _cut(part: str | int, special: Special) -> list[str | int]:

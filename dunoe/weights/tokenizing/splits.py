@@ -1,8 +1,11 @@
 """A text cut as a row of `CUTTINGS` says, with Unicode's letters as they were in version 15.1."""
 
 import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import cache
+from itertools import accumulate
 
 from dunoe.weights.tokenizing import letters
 from dunoe.weights.tokenizing.cuttings import CUTTINGS, DIGITS_IN_THREES, NUMBERS_IN_THREES
@@ -165,11 +168,12 @@ def _split(cut: Split, standing: "_Standing") -> Split:
     def split(text: str) -> list[str]:
         if ASTRAL.search(text) is None:
             return cut(text)
-        out, at = [], 0
-        for piece in cut(ASTRAL.sub(lambda found: standing[found[0]], text)):
-            out.append(text[at : at + len(piece)])
-            at += len(piece)
-        return out
+        pieces = cut(ASTRAL.sub(lambda found: standing[found[0]], text))
+        ends = array("Q", accumulate(map(len, pieces)))
+        for found in ASTRAL.finditer(text):  # only these pieces are others: a long text has few
+            at = bisect_right(ends, found.start())
+            pieces[at] = text[ends[at] - len(pieces[at]) : ends[at]]
+        return pieces
 
     return split
 

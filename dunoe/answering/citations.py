@@ -92,6 +92,7 @@ class Checker:
         self.citations: list[Citation] = []
         self.removed = 0
         self._sources = {source.number: _Reading(source) for source in sources}
+        self._figures: dict[tuple[int, ...], Figures] = {}  # of several sources together
         self._held = ""  # spaces, and what may become markers
         self._claim = ""  # the answer since the last marker
         self._cited = ""  # what the last marker was for: a second one beside it is for the same
@@ -202,25 +203,47 @@ class Checker:
         return mended(lead.spaces + (kept or gone(said)) + lead.ahead)
 
     def _kept(self, said: Sequence[int], claim: str) -> str:
-        kept = [number for number in dict.fromkeys(said) if self.check(number, claim)]
+        speaking = [number for number in dict.fromkeys(said) if self._speaks(number, claim)]
+        proving = [number for number in speaking if self._sources[number].figures.has(claim)]
+        kept = proving or self._together(speaking, claim)
+        for number in kept:
+            self._note(number, claim)
         self.removed += len(said) - len(kept)
         return "".join(f"[{number}]" for number in kept)
 
+    def _together(self, speaking: Sequence[int], claim: str) -> list[int]:
+        """Those that have the numbers of a sentence between them, each at least one; none if one is in none."""
+        some = [number for number in speaking if self._sources[number].has_number_of(claim)]
+        key = tuple(some)
+        if len(some) > 1 and key not in self._figures:
+            self._figures[key] = Figures("\n".join(self._sources[one].told for one in some))
+        return some if len(some) > 1 and self._figures[key].has(claim) else []
+
     def check(self, number: int, claim: str, spot: Spot | None = None) -> bool:
         """Note that this source says so; False where it does not. spot: where in its best passage, if that is known."""
+        if not self._speaks(number, claim) or not self._sources[number].figures.has(claim):
+            return False
+        self._note(number, claim, spot)
+        return True
+
+    def _speaks(self, number: int, claim: str) -> bool:
+        """Whether a source has the words and the quotations of a sentence."""
         if number not in self._sources:
             return False
         said, source = content(claim), self._sources[number]
         if not said.all:
             return False  # who says nothing has no proof
-        share, rare = said.share(source.content), self._rarity(said)
+        rare = self._rarity(said)
         best = max(said.share(one.content, rare) for one in self._sources.values())
-        is_there = share >= FLOOR and said.share(source.content, rare) >= OF_BEST * best
-        if not is_there or not source.has_quotes_of(claim) or not source.figures.has(claim):
-            return False
+        is_there = said.share(source.content) >= FLOOR
+        is_near = said.share(source.content, rare) >= OF_BEST * best
+        return is_there and is_near and source.has_quotes_of(claim)
+
+    def _note(self, number: int, claim: str, spot: Spot | None = None) -> None:
+        said, source = content(claim), self._sources[number]
         part, place = source.best(said) if spot is None else (source.source.best, spot)
+        share = said.share(source.content)
         self.citations.append(Citation(number, part, place, claim, share))
-        return True
 
     def _rarity(self, said: "Content") -> dict[int, float]:
         """How much each term of a claim tells one source from another: 1 over the sources that have it."""
@@ -259,6 +282,9 @@ def content(text: str) -> Content:
     return Content(frozenset(found.words), frozenset(found.names))
 
 
+_NOTHING = Figures("")
+
+
 class _Reading:
     """What is read of a source, each once, and late: an answer without markers costs nothing."""
 
@@ -272,10 +298,14 @@ class _Reading:
 
     @cached_property
     def figures(self) -> Figures:
-        """Its numbers; years may stand in its name or headings alone."""
+        return Figures(self.told)
+
+    @property
+    def told(self) -> str:
+        """Where its numbers stand; years may stand in its name or headings alone."""
         spots = (spot for part in self.source.parts for spot in (part.whole, *part.spots))
         headings = dict.fromkeys(one for spot in spots for one in spot.headings)
-        return Figures("\n".join([self.source.file, *headings, self.source.text]))
+        return "\n".join([self.source.file, *headings, self.source.text])
 
     @cached_property
     def _tight(self) -> str:
@@ -283,6 +313,10 @@ class _Reading:
 
     def has_quotes_of(self, claim: str) -> bool:
         return all(_tight(quoted) in self._tight for quoted in _QUOTED.findall(claim))
+
+    def has_number_of(self, claim: str) -> bool:
+        """Whether one of a sentence's numbers stands here."""
+        return any(self.figures.has(word) and not _NOTHING.has(word) for word in claim.split())
 
     def best(self, said: Content) -> tuple[Part, Spot]:
         """The passage and the spot of it that say most of a sentence, the first of equally good ones."""

@@ -414,3 +414,18 @@ def test_a_marker_is_judged_by_its_whole_sentence_which_stays_one(
 def test_a_long_line_costs_no_letter_more_than_a_short_one(unit: str, seen: str) -> None:
     many = 100_000 // len(unit)  # where each letter cost its line, this did not end
     assert read(unit * many, 100)[0].rstrip() == (seen * many).rstrip()
+
+
+def test_the_numbers_of_a_sentence_may_stand_in_its_sources_together() -> None:
+    sources = [
+        source(1, "연차는 1년에 15일이다."),
+        source(2, "숙박비는 하루 8만 원이다."),
+        source(3, "연차와 숙박비는 총무팀에 묻는다."),
+    ]
+    for markers, seen in (("[1][2]", " [1][2]"), ("[1][2][3]", " [1][2]"), ("[1][3]", "")):
+        said = "연차는 1년에 15일이고, 숙박비는 하루 8만 원이다"
+        checker = Checker(sources)
+        assert checker.feed(f"{said} {markers}.") + checker.close() == f"{said}{seen}."
+    checker = Checker(sources)
+    said = "연차는 1년에 15일이고, 숙박비는 하루 9만 원이다"
+    assert checker.feed(f"{said} [1][2].") + checker.close() == f"{said}."

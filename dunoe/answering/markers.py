@@ -76,7 +76,7 @@ CLUSTER = re.compile(
 )
 """Markers side by side, with the spaces before them, what stands around them alone, and `문서 `, `출처: `, `in `."""
 
-_LABELLED = rf"\((?:{_BEGUN}|{_LABEL}{_AFTER}{_IN}|\d{{1,5}}번?\s?(?:{_BEGUN})?)?"
+_LABELLED = rf"\((?:{_BEGUN}|{_LABEL}(?>{_IN})|\d{{1,5}}번?\s?(?:{_BEGUN})?)?"
 _HALF_LINK = r"\([^()\n]{0,200}"
 _HALF_JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|an?d?) ?(?:문서?|자료?|출처?)? ?| )?"
 _HALF_SUP = "<(?:s(?:u(?:p>?)?)?)?"

@@ -12,7 +12,7 @@ import anyio
 from dunoe.engines.ollama import OllamaEngine
 from dunoe.engines.request import Embedded, Embedding, Generation, Json
 from dunoe.errors import Forbidden, NotFound, Text, Unauthorized
-from dunoe.portfolio.memory import context_of, size_of
+from dunoe.portfolio.memory import RAM, context_of, size_of
 from dunoe.portfolio.model import Model
 from dunoe.server.body import NameBody
 from dunoe.server.brain import Brain
@@ -134,7 +134,7 @@ async def list_running(asked: Asked) -> None:
     for one in asked.brain.runner.view():
         if one.state in ("ready", "loading") and one.model.card is not None and one.name in mine:
             card = await card_of(asked.brain, one.model)
-            on_card = one.footprint if asked.brain.machine.cards else 0
+            on_card = one.footprint if asked.brain.machine.cards and one.model.card != RAM else 0
             context = context_of(one.model.settings)
             running.append(Running(card, one.footprint, on_card, context))
     await asked.wire.json(ps(running))

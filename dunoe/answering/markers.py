@@ -70,8 +70,8 @@ _WORD = rf"(?:{'|'.join(_WORDS)})(?: ?: ?| )?"
 _WORD_BEGUN = "|".join(sorted({one[:n] for one in _WORDS for n in range(1, len(one) + 1)}))
 
 CLUSTER = re.compile(
-    f"(?P<before> *{_WORD})?"
-    f" *(?:{_MARKS}|{'|'.join(f'{first} ?{_MARKS} ?{last}' for first, last in _AROUND)})",
+    rf"(?:(?P<before> {{0,40}}{_WORD}) {{0,2}}| {{0,40}})"
+    f"(?:{_MARKS}|{'|'.join(f'{first} ?{_MARKS} ?{last}' for first, last in _AROUND)})",
     re.IGNORECASE,
 )
 """Markers side by side, with the spaces before them, what stands around them alone, and `문서 `, `출처: `, `in `."""

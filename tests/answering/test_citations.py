@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dunoe.answering.citations import Checker
+from dunoe.answering.markers import CLUSTER, MAYBE
 from tests.answering.making import source
 
 RUST = "소유권은 러스트가 메모리를 안전하게 다루는 방법이다."
@@ -91,44 +92,27 @@ def test_an_answer_in_another_script_is_judged_by_numbers_and_names() -> None:
     assert "[1]" in text
 
 
+PARTS = (
+    *(RUST, REACT, "[1]", "[2]", "[9]", " ", "`", "```\n", "[1](x)", "\n", "**", "(", ")"),
+    *("문서 ", "in ", "에 따르면 ", "과 ", "~~", "| ", "출처: ", "    ", " 참고)"),
+    *("- ", "[", "]", "(출처: ", "[1-2]", "<sup>", "</sup>", ". ", ","),
+    *("\\[1\\]", "\\", "[01]", "[1/2]", "[1 및 2]", "[2번 문서]", "[1, p. 3]"),
+    *("[1]·[2]", " 및 ", "[1 2", "·", "[2: 휴", "근거 1]", "(2번 문서)", "<sup>1</sup>"),
+    *("[1](<휴가.md>)", '[1](휴가.md "t")', "[1](http://localhost/휴가.md)", "[ ２ ]"),  # noqa: RUF001 - full-width
+    *("[1, 2]에서", "【2†휴가.md】", "[1-99]", "[0]", "[1|", "과 문서 [2]", "[source_"),
+    *("[[1]](#1)", "](휴가.md)", "[1](휴가.md)", "(#1)", "[2024](연혁.md)", "(휴"),
+)
+
+
+@given(st.lists(st.sampled_from(PARTS)).map("".join))
+def test_no_beginning_of_a_marker_is_let_go_before_it_is_whole(answer: str) -> None:
+    for found in CLUSTER.finditer(answer):
+        for length in range(1, len(found[0])):
+            assert MAYBE.fullmatch(found[0][:length]), (found[0], length)
+
+
 @given(
-    st.lists(
-        st.sampled_from(
-            [
-                *(
-                    RUST,
-                    REACT,
-                    "[1]",
-                    "[2]",
-                    "[9]",
-                    " ",
-                    "`",
-                    "```\n",
-                    "[1](x)",
-                    "\n",
-                    "**",
-                    "(",
-                    ")",
-                ),
-                *("문서 ", "in ", "에 따르면 ", "과 ", "~~", "| ", "출처: ", "    ", " 참고)"),
-                *("- ", "[", "]", "(출처: ", "[1-2]", "<sup>", "</sup>", ". ", ","),
-                *("\\[1\\]", "\\", "[01]", "[1/2]", "[1 및 2]", "[2번 문서]", "[1, p. 3]"),
-                *(
-                    "[1]·[2]",
-                    " 및 ",
-                    "[1 2",
-                    "·",
-                    "[2: 휴",
-                    "근거 1]",
-                    "(2번 문서)",
-                    "<sup>1</sup>",
-                ),
-                *("[1](<휴가.md>)", '[1](휴가.md "t")', "[1](http://localhost/휴가.md)", "[ ２ ]"),  # noqa: RUF001 - full-width
-                *("[1, 2]에서", "【2†휴가.md】", "[1-99]", "[0]", "[1|", "과 문서 [2]", "[source_"),
-                *("[[1]](#1)", "](휴가.md)", "[1](휴가.md)", "(#1)", "[2024](연혁.md)", "(휴"),
-            ]
-        )
-    ),
+    st.lists(st.sampled_from(PARTS)),
     st.integers(1, 7),
 )
 def test_how_an_answer_is_cut_into_pieces_changes_nothing(parts: list[str], step: int) -> None:

@@ -22,7 +22,8 @@ TOKENS = 96
 HOPS = 3
 TURNS = 3  # earlier turns that a question may lean on
 TALK = 10_000  # letters of them that are compared
-SHARE = 0.5  # of a rewritten question's terms that must have been said before
+# Of a rewritten question's terms that must have been said before, and of the question's own that must be in it.
+SHARE = 0.5
 WAIT_S = 30.0  # that a person would wait for a better search
 
 _LABEL = re.compile(
@@ -63,7 +64,8 @@ def _is_of(line: str, turns: Sequence[Turn], question: str) -> bool:
     """Whether it asks what was asked, of what was spoken of; what a model makes up would find nothing, or anything."""
     talk = " ".join([*(f"{turn.question} {turn.answer}" for turn in turns), question])
     said = content(line)
-    if not said.all or not _own(question) <= said.all:
+    own = _own(question)
+    if not said.all or len(own & said.all) < SHARE * len(own):
         return False  # it answers, or asks for something else
     return said.share(content(talk[-TALK:])) >= SHARE
 

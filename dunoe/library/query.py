@@ -36,7 +36,7 @@ class Query:
 
     text: the words to search for, those of phrases and names among them; empty where nothing but exclusions was said.
     phrases: what a passage must say word for word; excluded: what it must not say. names: files that are spoken of.
-    demanded: words that a passage must hold, in whatever form.
+    demanded: words, as `plain` gives them, that a passage must hold, in whatever form.
     """
 
     text: str
@@ -56,7 +56,7 @@ class Query:
             return True
         said = [plain(text) for text in texts]
         has_all = all(any(phrase in text for text in said) for phrase in self.phrases)
-        return has_all and not any(_says(text, word) for text in said for word in self.excluded)
+        return has_all and not any(says(text, word) for text in said for word in self.excluded)
 
 
 def read(question: str, operator: Operator = "OR") -> Query:
@@ -79,16 +79,16 @@ def read(question: str, operator: Operator = "OR") -> Query:
 
     rest = _EXCLUDED.sub(minus, _QUOTED.sub(quoted, whole))
     text = _PARTS.sub(" ", rest).strip()
+    words = list(filter(None, (plain(word.strip(_SIGNS)) for word in text.split())))
     if operator == "NOT":
-        words = (plain(word.strip(_SIGNS)) for word in text.split())
-        excluded += [*phrases, *filter(None, words)]
+        excluded += [*phrases, *words]
         return Query("", excluded=tuple(excluded[:MOST]))
     return Query(
         text,
         tuple(phrases[:MOST]),
         tuple(excluded[:MOST]),
         tuple(dict.fromkeys(found[0] for found in _NAME.finditer(text)))[:MOST],
-        tuple(text.split()[:MOST]) if operator == "AND" else (),
+        tuple(words[:MOST]) if operator == "AND" else (),
     )
 
 
@@ -97,7 +97,10 @@ def plain(text: str) -> str:
     return _PARTS.sub(" ", unicodedata.normalize("NFC", text)).strip().casefold()
 
 
-def _says(text: str, word: str) -> bool:
-    """True when the word stands there. Korean words may go on: with a particle they are the same word."""
+def says(text: str, word: str) -> bool:
+    """True when the word stands there; both as `plain` gives them.
+
+    Korean words may go on: with a particle they are the same word.
+    """
     end = "" if "가" <= word[-1] <= "힣" else r"(?!\w)"
     return re.search(rf"(?<!\w){re.escape(word)}{end}", text) is not None

@@ -1,7 +1,7 @@
 """A question finds passages: both legs asked, fused, read, checked, and reranked when a model for that is set."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp
 from typing import Literal, Protocol
 
@@ -127,7 +127,7 @@ class Results:
 
 @dataclass(slots=True)
 class _Legs:
-    """What the two legs brought. holding: the passages that hold every word that was demanded; None where none was."""
+    """What the two legs brought. holding: each word that is demanded, with the passages that have it in some form."""
 
     words: Weighed
     lexical: list[Found]
@@ -135,7 +135,7 @@ class _Legs:
     named: dict[str, None]  # documents
     modes: list[str]
     warnings: list[Text]
-    holding: set[str] | None = None
+    holding: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Search:
@@ -267,17 +267,15 @@ class Search:
         """Hits that hold what the question demands, best first."""
         fused = fuse(legs.lexical, legs.dense, self._way, self._dense_weight)
         scale = self._scale(legs)
-        if legs.holding is not None:
-            fused = [one for one in fused if one.id in legs.holding]
         enough = max(READ, 4 * wish.top_k)
-        if not (asked.phrases or asked.excluded or legs.named):
+        if not (asked.phrases or asked.excluded or legs.holding or legs.named):
             fused = fused[:enough]
         elif legs.named:  # what is named goes before what is better: all have to be looked at
             enough = len(fused)
         hits, said = list[Hit](), set[str]()
         for one, row in self._rows(fused):
             text = query.plain(row.passage.text)
-            if text in said or not _is_allowed(asked, row):
+            if text in said or not (_is_allowed(asked, row) and _has_all(legs.holding, row)):
                 continue
             said.add(text)
             value = one.value * scale * contents.worth(row.passage.text)
@@ -330,15 +328,26 @@ class Search:
         return judged + [replace(hit, score=min(hit.score, least)) for hit in rest]
 
 
-def _holding(index: Index, words: Sequence[str], wanted: Filter) -> set[str] | None:
-    """Ids of the passages that hold every one of these words; None where no word says anything."""
-    held: set[str] | None = None
+def _holding(index: Index, words: Sequence[str], wanted: Filter) -> dict[str, set[str]]:
+    """Of every word that says anything, the passages that have it in whatever form."""
+    holding: dict[str, set[str]] = {}
     for word in words:
         read = terms.read(word)
-        for term in {*read.words, *read.names} - bm25.ASKING:
-            found = index.lexical(Sparse([term], [1.0]), wanted, index.count())
-            held = {one.id for one in found if held is None or one.id in held}
-    return held
+        having = [
+            {one.id for one in index.lexical(Sparse([term], [1.0]), wanted, index.count())}
+            for term in {*read.words, *read.names} - bm25.ASKING
+        ]
+        if having:
+            holding[word] = set.intersection(*having)
+    return holding
+
+
+def _has_all(holding: Mapping[str, set[str]], row: Located) -> bool:
+    """Every word in some form, or as it is spelled: with a particle it may be read as another ("이월은" as two)."""
+    return all(
+        row.passage.id in ids or any(query.says(query.plain(text), word) for text in _told(row))
+        for word, ids in holding.items()
+    )
 
 
 def _place(row: Located) -> tuple[str, int]:
@@ -346,7 +355,11 @@ def _place(row: Located) -> tuple[str, int]:
 
 
 def _is_allowed(asked: query.Query, row: Located) -> bool:
-    return asked.allows(row.document.title, "\n".join(row.passage.headings), row.passage.text)
+    return asked.allows(*_told(row))
+
+
+def _told(row: Located) -> tuple[str, ...]:
+    return row.document.title, "\n".join(row.passage.headings), row.passage.text
 
 
 def chances(scores: Sequence[float]) -> list[float]:

@@ -197,6 +197,16 @@ async def test_all_words_are_there_when_all_are_demanded(shelf: Shelfful) -> Non
     assert len((await shelf.search.find(Wish("빌리다 소유권은 어떻게"))).hits) == 3
 
 
+async def test_a_demanded_word_is_there_where_it_is_spelled_however_its_particle_is_read(
+    wordy: Shelfful,
+) -> None:
+    wordy.add("leave.md", "연차 이월은 최대 5일까지입니다")  # Kiwi reads 이 and 월 in 이월은
+    wordy.add("month.md", "연차는 이번 월말까지 냅니다")
+    wordy.add("parts.md", "이 월 연차는 없다")
+    for question in ("연차 이월", "이월", "(이월), 연차?"):
+        assert files(await wordy.search.find(Wish(question, operator="AND"))) == ["leave.md"]
+
+
 @pytest.mark.parametrize(
     "question", ["asdfqwer", "ㅋㅋㅋㅋ", "\U0001f600", "는", "가", "the", "이 는 을"]
 )

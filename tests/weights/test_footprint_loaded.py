@@ -1,7 +1,6 @@
 """What a model takes is what llama.cpp logs when it loads it: shapes, contexts, slots and caches."""
 
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -84,14 +83,6 @@ def test_one_that_reads_a_text_at_once_is_asked_the_same(tmp_path: Path) -> None
         logged(file, **options, kv_type="q8_0")
     with pytest.raises(BadRequest):
         check_cache(read_header(file), Load(512, kv_type="q8_0"))
-
-
-def test_a_load_that_fails_leaves_no_timer_behind(tmp_path: Path) -> None:
-    """It went on for a minute, and then killed whatever had that number."""
-    (tmp_path / "none.gguf").write_bytes(b"GGUF")
-    with pytest.raises(AssertionError, match="not loaded"):
-        logged(tmp_path / "none.gguf")
-    assert not [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
 
 
 def really(file: Path, load: Load) -> Counter[str]:

@@ -27,7 +27,16 @@ from dunoe.engines.ollama import OllamaEngine
 from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.portfolio.catalogue import Catalogue, mode_of
 from dunoe.portfolio.entries import known
-from dunoe.portfolio.memory import CONTEXT, Memory, load_for, load_of, of_card, of_ram, our_card
+from dunoe.portfolio.memory import (
+    CONTEXT,
+    Memory,
+    beside,
+    load_for,
+    load_of,
+    of_card,
+    of_ram,
+    our_card,
+)
 from dunoe.portfolio.model import Model
 from dunoe.portfolio.plan import (
     Candidate,
@@ -232,6 +241,13 @@ def _pairs(planned: Plan) -> None:
 def _remarks(planned: Plan) -> list[Text]:
     """What a person would want to be told of this plan."""
     found = [text for seat in planned.seats for text in _remarks_of(seat, planned)]
+    if told := _names(planned, lambda seat: seat.basis == "told"):
+        found.append(
+            Text(
+                f"· 설정의 footprint대로입니다: {told}",
+                f"· as footprint in the settings says: {told}",
+            )
+        )
     if measured := _names(planned, lambda seat: seat.basis == "measured"):
         found.append(
             Text(
@@ -353,10 +369,19 @@ async def _of_settings(settings: Settings, catalogue: Catalogue, name: str) -> C
     one, header = model.settings, _loadable(await _header_of(settings, model), name)
     if one.file is None:
         context = one.context or CONTEXT[one.mode]
-        return Candidate(name, header, load_for(one.mode, context, one.parallel or 1, one.kv_type))
+        load = load_for(one.mode, context, one.parallel or 1, one.kv_type)
+        return Candidate(name, header, load, told=one.footprint or 0)
     measured = Measured(settings.cache_folder).get(one.file, load_of(one, has_card=True))
     load = load_of(one, has_card=catalogue.has_card)
-    return Candidate(name, header, load, is_for_ram=one.gpu_layers == 0, measured=measured)
+    return Candidate(
+        name,
+        header,
+        load,
+        is_for_ram=one.gpu_layers == 0,
+        measured=measured,
+        beside=beside(one),
+        told=one.footprint or 0,
+    )
 
 
 def _loadable(header: Header, name: str) -> Header:

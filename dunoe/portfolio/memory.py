@@ -87,7 +87,7 @@ def footprint(
     """
     if model.footprint or model.file is None:
         return model.footprint or 0
-    projector = 0 if model.projector is None else size_of(model.projector)
+    projector = beside(model)
     try:
         share = measured.get(model.file, _asked(model)) if measured is not None else None
         if share is not None:
@@ -96,6 +96,11 @@ def footprint(
     except (BadModelFile, OSError):
         files = [model.file, *(adapter.file for adapter in model.adapters)]
         return projector + sum(size_of(file) for file in files)
+
+
+def beside(model: ModelSettings) -> int:
+    """Bytes that are loaded with a model and stand in no header of its own: its projector's."""
+    return 0 if model.projector is None else size_of(model.projector)
 
 
 def remember(measured: Measured, model: ModelSettings, share: Share) -> None:

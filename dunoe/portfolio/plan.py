@@ -28,14 +28,15 @@ _NEEDED_ELSE = 0.5
 
 Place = Literal["stays", "turns", "ram", "ram_turns", "nowhere"]
 _STAYING: dict[Place, Place] = {"turns": "stays", "ram_turns": "ram"}
-Basis = Literal["measured", "reckoned", "rough"]
+Basis = Literal["told", "measured", "reckoned", "rough"]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A model that wants a place. limit: tokens it was trained on, None where nobody tells.
 
-    measured: what it took when it was last loaded as `load` says.
+    measured: what it took when it was last loaded as `load` says. beside: bytes that are loaded with it (a projector).
+    told: bytes that the settings say it takes, whatever is reckoned or measured; 0: they say nothing.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Candidate:
     roles: tuple[Seating, ...] = ()
     is_for_ram: bool = False
     measured: Share | None = None
+    beside: int = 0
+    told: int = 0
     _known: dict[int, Footprint] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -59,7 +62,7 @@ class Candidate:
             takes = footprint(self.header, with_context(self.load, context))
             if self.measured is not None and self.is_measured_at(context):
                 takes = _corrected(takes, self.measured)
-            self._known[context] = takes
+            self._known[context] = _whole(takes, self.beside, self.told)
         return self._known[context]
 
     def is_measured_at(self, context: int) -> bool:
@@ -96,7 +99,9 @@ class Placed:
 
     @property
     def basis(self) -> Basis:
-        """Where `takes` comes from: the last load, the header, or a header of a kind that is reckoned roughly."""
+        """Where `takes` comes from; `rough` is a header of a kind that is not laid out step by step."""
+        if self.candidate.told:
+            return "told"
         if self.candidate.is_measured_at(self.context):
             return "measured"
         return "rough" if self.candidate.header.architecture in ROUGH else "reckoned"
@@ -186,6 +191,15 @@ def _corrected(takes: Footprint, measured: Share) -> Footprint:
     rest = replace(takes, compute=Share())
     card = measured.card - (rest.card - takes.overhead.card)
     return replace(takes, compute=Share(card, measured.host - (rest.host - takes.overhead.host)))
+
+
+def _whole(takes: Footprint, beside: int, told: int) -> Footprint:
+    """The same with what is loaded beside it; a figure that was told is not divided further."""
+    share = Share(card=told or beside) if takes.card else Share(host=told or beside)
+    if told:
+        none = Share()
+        return Footprint(share, none, none, none, none, none, none)
+    return replace(takes, weights=takes.weights + share)
 
 
 def longest(candidate: Candidate, room: int, at_most: int) -> int:

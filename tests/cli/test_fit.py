@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dunoe.portfolio.entries import entry
+from dunoe.portfolio.memory import footprint
 from dunoe.settings_check import load
 from tests.cli.conftest import Said
 from tests.cli.test_pull import Site
@@ -364,3 +365,33 @@ def test_a_model_of_the_settings_is_reckoned_as_the_server_loads_it(
 
     assert (here["place"], here["card"]) == ("ram", 0)
     assert (wide["place"], wide["context"], wide["parallel"]) == ("stays", 1024, 4)
+
+
+@pytest.mark.parametrize("card", ["16GiB", "0"])
+def test_a_model_of_the_settings_takes_what_the_scheduler_counts(
+    typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path, card: str
+) -> None:
+    """A projector was left out here, and a footprint of 900 GiB was told to stay."""
+    with (tmp_path / "eye.gguf").open("wb") as eye:
+        eye.truncate(GIB)
+    told = [
+        f'[models.{name}]\nfile = "{tiny_chat}"\ncontext = 1024\n{more}\n'
+        for name, more in (
+            ("plain", ""),
+            ("sees", 'projector = "eye.gguf"'),
+            ("told", 'footprint = "3GiB"\nprojector = "eye.gguf"'),
+            ("vast", 'footprint = "900GiB"'),
+        )
+    ]
+    (tmp_path / "dunoe.toml").write_text(f'[card]\nvram = "{card}"\n' + "".join(told), "utf-8")
+
+    seats = json.loads(
+        typed("fit", "plain", "sees", "told", "vast", "--ram", "32GiB", "--json").out
+    )["seats"]
+
+    models = load(tmp_path / "dunoe.toml").models
+    counted = [footprint(models[seat["name"]], has_card=card != "0") for seat in seats]
+    assert [seat["card"] or seat["ram"] for seat in seats] == counted
+    assert counted[1] - counted[0] == GIB and counted[2] == 3 * GIB
+    assert seats[3]["place"] == "nowhere" and seats[3]["basis"] == "told"
+    assert "footprint대로" in typed("fit", "told").out

@@ -8,6 +8,8 @@ _LABELS = [
     "출처",
     "자료",
     "참고",
+    "참고문헌",
+    "참조",
     "인용",
     "근거",
     "각주",
@@ -18,6 +20,7 @@ _LABELS = [
     "passage",
     "citation",
     "cite",
+    "note",
     "reference",
     "ref",
 ]
@@ -27,16 +30,21 @@ _BEGUN = "|".join(
 )
 _AFTER = r"\s*[:.#_]?\s*"  # behind a label
 _PAGES = r"\d{1,4}(?:\s?[~–-]\s?\d{1,4})?"  # noqa: RUF001 - as it is written
-_PAGE = rf"(?:\s*[,:]\s*|\s+)(?:(?:pp?\.?|pages?|lines?)\s?{_PAGES}|{_PAGES}\s?(?:쪽|페이지|행))"
+_PAGE = (
+    rf"(?:\s*[,:]\s*|\s+)(?:(?:pp?\.?|pages?|lines?|L|§)\s?{_PAGES}|{_PAGES}\s?(?:쪽|페이지|행|줄)"
+    rf"|제\s?{_PAGES}\s?[조항장절])"
+)
+_SPOT = r":\d{1,4}(?:\s?[~–-]\s?\d{1,4}(?![\d:]))?"  # noqa: RUF001 - the same; `1:3-5`: of source 1
 _NUMBER = r"[0０]{0,2}[1-9１-９]\d{0,2}"  # noqa: RUF001 - as it is written
-_ITEM = (  # `1:3` is place 3 of source 1
-    rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?(?:{_NUMBER}|0)번?(?:\s?{_LABEL})?(?:{_PAGE}|:\d{{1,4}})?"
+_NTH = r"(?:번째?)?"
+_ITEM = (
+    rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?(?:{_NUMBER}|0){_NTH}(?:\s?{_LABEL}){{0,2}}(?:{_PAGE}|{_SPOT})?"
 )
 _SIGNS = r",;·&~–/，、-"  # noqa: RUF001 - the same
 _AND = rf"(?:\s*(?:[+|{_SIGNS}]|및|와|과|또는|and|or)\s*|\s+)"
 _FILE = r"[^\[\]()<>【】［］,:†\n]{1,60}\.[a-z]{1,5}"  # noqa: RUF001 - the same
 _BODY = (
-    rf"\s*{_ITEM}(?:{_AND}{_ITEM}){{0,24}}(?:\s*[,:]\s*{_FILE})?\s*(?:†[^\[\]()【】\n]{{0,60}})?"
+    rf"\s*{_ITEM}(?:{_AND}{_ITEM}){{0,24}}\.?(?:\s*[,:]\s*{_FILE})?\s*(?:†[^\[\]()【】\n]{{0,60}})?"
 )
 _LINK = (  # to a place here, or a file
     r"(?:\((?:#[^()\s]{0,60}|<?(?:https?://(?:localhost|127\.0\.0\.1)(?::\d+)?/)?"
@@ -44,7 +52,8 @@ _LINK = (  # to a place here, or a file
 )
 _MARK = (
     rf"(?>\[\[{_BODY}\]\]{_LINK}|\[{_BODY}\]{_LINK}|\\\[{_BODY}\\\]|【{_BODY}】|［{_BODY}］"  # noqa: RUF001 - the same
-    rf"|\({_LABEL}{_AFTER}{_BODY}\)|\({_NUMBER}번?\s?{_LABEL}\)|<sup>{_BODY}</sup>)"
+    rf"|\({_LABEL}{_AFTER}{_BODY}\)|\({_NUMBER}{_NTH}(?:\s?{_LABEL}){{1,2}}\)"
+    rf"|<sup>{_BODY}</sup>|<cite>{_BODY}</cite>)"
 )
 _NAMES = "문서|자료|출처"
 _JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|and) ?(?:(?:{_NAMES}) ?)?| )?"
@@ -60,7 +69,7 @@ _AROUND = (  # what is around markers alone goes with them
     ("<sup>", "</sup>"),
 )
 _IN = (
-    r"[\s\d,;:.·&~–/+|，、^#_†a-z문서출처자료참고인용근거각주번및와과또는쪽페이지행-]{0,100}"  # noqa: RUF001 - the same
+    r"[\s\d,;:.·&~–/+|，、^#_†a-z문서출처자료참고인용근거각주조문헌번째및와과또는쪽페이지행줄제항장절§-]{0,100}"  # noqa: RUF001 - the same
     r"(?:(?<=\w)\s?[,:†][^\[\]()【】［］\n]{0,64})?"  # noqa: RUF001 - the same
 )
 _OPEN, _SHUT = r"\\?[\[【［]", r"\\?[\]】］]"  # noqa: RUF001 - the same
@@ -76,26 +85,29 @@ CLUSTER = re.compile(
 )
 """Markers side by side, with the spaces before them, what stands around them alone, and `문서 `, `출처: `, `in `."""
 
-_LABELLED = rf"\((?:{_BEGUN}|{_LABEL}(?>{_IN})|\d{{1,5}}번?\s?(?:{_BEGUN})?)?"
+_LABELLED = rf"\((?:{_BEGUN}|{_LABEL}(?>{_IN})|\d{{1,5}}{_NTH}(?:\s?{_LABEL})?\s?(?:{_BEGUN})?)?"
 _HALF_LINK = r"\([^()\n]{0,200}"
 _HALF_JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|an?d?) ?(?:문서?|자료?|출처?)? ?| )?"
-_HALF_SUP = "<(?:s(?:u(?:p>?)?)?)?"
-_HALF_END = "<(?:/(?:s(?:u(?:p>?)?)?)?)?"
-_SUP = rf"<sup>{_IN}"
+_HALF_TAG = "(?:s(?:u(?:p>?)?)?|c(?:i(?:t(?:e>?)?)?)?)?"
+_HALF_SUP = f"<{_HALF_TAG}"
+_HALF_END = f"<(?:/{_HALF_TAG})?"
+_SUP = rf"<(?:sup|cite)>{_IN}"
 MAYBE = re.compile(
     rf" {{0,40}}(?:(?:{_WORD_BEGUN})(?: ?: ?| )?)? {{0,2}}"
     rf"(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|\[|{_LABELLED}|{_HALF_SUP})? ?"
     rf"(?>(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}{_LINK}|\({_LABEL}{_IN}\)"
-    rf"|\(\d{{1,5}}번?\s?{_LABEL}\)|{_SUP}</sup>){_HALF_JOINT}){{0,8}}"
+    rf"|\(\d{{1,5}}{_NTH}(?:\s?{_LABEL}){{1,2}}\)|{_SUP}</(?:sup|cite)>){_HALF_JOINT}){{0,8}}"
     rf"(?:{_OPEN}{{1,2}}{_IN}(?:\\|{_SHUT}{{1,2}}{_HALF_LINK})?|\\|{_LABELLED}|{_SUP}|{_HALF_SUP})?"
     rf"(?: ?(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|(?:참[고조]?)?\)?|{_HALF_END}|\](?:{_HALF_LINK})?))?",
     re.IGNORECASE,
 )
 """All beginnings of a cluster, and a little more."""
 
-_NUMBERS = re.compile(rf"({_NUMBER}|0)번?(?::\d+)?(?:\s*([~–-])\s*(?=\d))?")  # noqa: RUF001 - the same
+_NUMBERS = re.compile(rf"({_NUMBER}|0){_NTH}(?:\s*([~–-])\s*(?=\d))?")  # noqa: RUF001 - the same
 _ONE = re.compile(_MARK, re.IGNORECASE)
-_TAIL = re.compile(rf"†[^\]】]*|[,:]\s*{_FILE}(?=[\]】］])|{_PAGE}|{_LINK}$", re.IGNORECASE)  # noqa: RUF001 - the same
+_TAIL = re.compile(
+    rf"†[^\]】]*|[,:]\s*{_FILE}(?=[\]】］])|{_PAGE}|(?<=[\d번째]){_SPOT}|{_LINK}$", re.IGNORECASE
+)  # noqa: RUF001 - the same
 _TO = re.compile(r"\]\s?([~–-])\s?\[")  # noqa: RUF001 - the same
 _NAME = re.compile(r"[A-Za-z0-9_)]$")
 _VARIABLE = re.compile(r"(?:(?:^|[^A-Za-z0-9_])[A-Za-z]|\(\))$")  # of a single letter, or a call

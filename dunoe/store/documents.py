@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -163,8 +164,9 @@ class Documents:
     def matching(self, globs: Iterable[str]) -> list[str]:
         """Ids of the documents whose path fits one of these, read like a line of a `.gitignore`.
 
-        `*.md` and `notes/` at any depth, `/notes/*.md` and `notes/**/*.md` from the library folder down; a path
-        that begins with a library folder, or with `~`, counts from there. `!` takes out what earlier lines let in.
+        `*.md` and `notes/` at any depth, `/notes/*.md` and `notes/**/*.md` from the library folder down, or from
+        its name on, as people are shown a path; one that begins with a library folder, or with `~`, counts from
+        there. `!` takes out what earlier lines let in.
         """
         lines = [unicodedata.normalize("NFC", glob) for glob in globs]
         wanted = select(documents.c.id, documents.c.folder, documents.c.path).where(_HERE)
@@ -375,14 +377,17 @@ def passage_row(row: tuple[Any, ...]) -> PassageRow:
 
 def _spec(lines: Sequence[str], folder: str) -> GitIgnoreSpec:
     """The lines, as they are meant inside one library folder."""
-    home, inside = str(Path.home()), []
+    home, inside = str(Path.home()), list[str]()
+    name = unicodedata.normalize("NFC", folder.rpartition("/")[2])
     for line in lines:
         mark, rest = ("!", line[1:]) if line.startswith("!") else ("", line)
         if rest.startswith("~/"):
             rest = home + rest[1:]
         if rest == folder or rest.startswith(f"{folder}/"):
-            rest = rest[len(folder) :] or "/**"
-        inside.append(mark + rest)
+            inside.append(mark + (rest[len(folder) :] or "/**"))
+            continue
+        first, _, below = rest.lstrip("/").partition("/")
+        inside += [line, *([f"{mark}/{below or '**'}"] if fnmatchcase(name, first) else [])]
     try:
         return GitIgnoreSpec.from_lines(inside)
     except (GitIgnorePatternError, re.error) as exc:

@@ -105,6 +105,7 @@ FILTERS = [
     ({"label_ids": "중요"}, ["work/휴가.md"]),
     ({"file_path": "**/*.py"}, ["code/leave.py"]),
     ({"file_path": "notes/work/휴가.md"}, ["work/휴가.md"]),
+    ({"file_path": "notes/w*/*.md"}, ["work/출장.md", "work/휴가.md"]),
     ({"folder": "notes"}, ["code/leave.py", "work/출장.md", "work/휴가.md"]),
     ({"since": "2026-04-01", "kind": "markdown"}, ["work/출장.md"]),
     ({"until": "2026-04-01", "kind": "markdown"}, ["work/휴가.md"]),

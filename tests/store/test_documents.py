@@ -106,6 +106,11 @@ def test_a_document_that_is_not_there_is_not_found(store: Store) -> None:
         (FOLDER, ["a.md", "b.md", "c.md", "d.txt", "한글.md"]),
         ("[ab].md", ["a.md", "b.md"]),
         ("한글.*", ["한글.md"]),
+        ("문서/*.md", ["a.md", "한글.md"]),
+        ("문서/s*/**", ["b.md", "c.md"]),
+        ("/문*/sub/*.md", ["b.md"]),
+        ("문서/", ["a.md", "b.md", "c.md", "d.txt", "한글.md"]),
+        ("서류/*.md", []),
         ("nothing", []),
     ],
 )
@@ -121,6 +126,7 @@ def test_globs_are_taken_back_by_a_later_one(store: Store) -> None:
         take(store, document(path), "x")
     (id,) = store.documents.matching(["*.md", "!b.md"])
     assert store.documents.document(id).name == "a.md"
+    assert store.documents.matching(["*.md", "!문서/b.md"]) == [id]
     with pytest.raises(BadRequest, match="no globs"):
         store.documents.matching(["[z-a]"])
 

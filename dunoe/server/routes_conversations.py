@@ -104,20 +104,16 @@ async def save(asked: Asked) -> None:
 def _saved(kept: Conversations, owner: str, body: TurnBody) -> Turn:
     """The turn, kept once: what began a conversation without a name goes into the one that the client names."""
     nameless = _nameless(kept, owner, body)
-    if nameless is not None and not body.session_id:
-        return nameless
-    turn = kept.save(
-        owner,
-        body.question,
-        body.answer,
-        session_id=body.session_id,
-        sources=body.sources or (),
-        citations=() if nameless is None else nameless.citations,
-        model_used=body.model_used,
-    )
-    if nameless is not None and nameless.id != turn.id:
-        kept.delete(owner, nameless.id)
-    return turn
+    if nameless is None:
+        return kept.save(
+            owner,
+            body.question,
+            body.answer,
+            session_id=body.session_id,
+            sources=body.sources or (),
+            model_used=body.model_used,
+        )
+    return kept.move(owner, nameless.id, body.session_id) if body.session_id else nameless
 
 
 def _nameless(kept: Conversations, owner: str, body: TurnBody) -> Turn | None:

@@ -151,6 +151,16 @@ class Conversations:
             if connection.execute(named.values(title=_title(title))).rowcount == 0:
                 raise _no_session(session_id)
 
+    def move(self, owner: str, id: int, session_id: str) -> Turn:
+        """Put a turn into another session, whose title it takes; raise `NotFound` when there is no such turn."""
+        mine = conversations.c.owner == owner, conversations.c.id == id
+        with self._database.writing() as connection:
+            into: dict[str, str] = {"session_id": session_id}
+            if last := self._last(connection, owner, session_id):
+                into["title"] = last.title
+            connection.execute(update(conversations).where(*mine).values(into))
+        return self.turn(owner, id)
+
     def judge(self, owner: str, id: int, verdict: Literal[-1, 0, 1]) -> Turn:
         """Keep what a person thinks of an answer; raise `NotFound` when there is no such turn."""
         mine = conversations.c.owner == owner, conversations.c.id == id

@@ -300,8 +300,14 @@ async def test_a_client_that_keeps_its_turns_itself_has_each_of_them_once(
     fake.plan(Turn(text=["소유권은 메모리를 다루는 방법입니다 [1]."]))
     question = "소유권은 무엇을 다루나요?"
     reply = await asked(house, question=question)
+    path, good = f"/api/conversations/{reply['conversation_id']}", orjson.dumps({"verdict": 1})
+    assert (await call(house, "POST", f"{path}/verdict", good)).status == 200
     turn = {"question": question, "answer": reply["answer"], "session_id": "session_7_own"}
     posted = (await call(house, "POST", "/api/conversations", orjson.dumps(turn))).json
+    assert (posted["id"], posted["verdict"]) == (reply["conversation_id"], 1)
+    assert (await call(house, "GET", path)).json == posted
+    again = (await call(house, "POST", "/api/conversations", orjson.dumps(turn))).json
+    assert again == posted
     same = [one for one in await turns(house, "limit=100") if one["question"] == question]
     assert [one["session_id"] for one in same] == ["session_7_own"]
     assert posted["id"] == same[0]["id"]

@@ -46,6 +46,19 @@ def test_what_a_person_thinks_of_an_answer_is_kept(conversations: Conversations)
     assert conversations.turn("key-a", turn.id).verdict == -1
 
 
+def test_a_turn_that_moves_stays_itself_and_takes_the_title_of_where_it_goes(
+    conversations: Conversations,
+) -> None:
+    conversations.save("key-a", "첫 물음", "답", session_id="own")
+    turn = conversations.save("key-a", "둘째", "답", citations=[{"number": 1}])
+    conversations.judge("key-a", turn.id, 1)
+    with pytest.raises(NotFound):
+        conversations.move("key-b", turn.id, "own")
+    moved = conversations.move("key-a", turn.id, "own")
+    assert (moved.id, moved.verdict, moved.citations) == (turn.id, 1, turn.citations)
+    assert [one.title for one in conversations.turns("key-a", "own")] == ["첫 물음"] * 2
+
+
 def test_a_long_title_is_cut(conversations: Conversations) -> None:
     assert conversations.save(NOBODY, "가" * 100, "").title == "가" * 39 + "…"
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,10 @@ SHAPES = {
     "experts": Shape("qwen3moe", has_head_norms=True, experts=8, extra=EXPERTS),
     "mixtral": Shape("llama", experts=4, extra={"expert_count": 4, "expert_used_count": 2}),
 }  # fmt: skip
+EMBEDDING_GEMMA = Shape(
+    "gemma-embedding", 7, is_tied=True, has_head_norms=True, norms=GEMMA_NORMS,
+    extra={"attention.sliding_window": 512, "attention.causal": False, "pooling_type": 1},
+)  # fmt: skip
 LOADS = {
     "4k": Load(4096, ubatch=64),
     "3 slots": Load(1000, 3, ubatch=64),
@@ -132,6 +137,28 @@ def test_an_encoder_that_turns_by_position_takes_what_is_logged(
 ) -> None:
     load = Load(512, flash_attention=flash_attention, ubatch=512, outputs=512)
     compare(eurobert(tmp_path / "model.gguf"), load)
+
+
+@pytest.mark.parametrize("context", [256, 2048])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"width": 256, "hidden": 512, "head": 64},
+        {"width": 256, "hidden": 1024, "head": 64},
+        {"layers": 24, "width": 512, "hidden": 1024, "head": 128},
+    ],
+    ids=["narrow", "wide", "deep"],
+)
+def test_queries_that_are_scaled_take_a_place_of_their_own(
+    tmp_path: Path, sizes: dict[str, int], context: int
+) -> None:
+    """One width of a whole batch was missing, or too much."""
+    shape = replace(EMBEDDING_GEMMA, **sizes)  # type: ignore[arg-type]  # all of them numbers
+    load = Load(context, ubatch=context, outputs=context)
+    file = write(tmp_path / "model.gguf", shape)
+    compare(file, load)
+    compute = footprint(read_header(file), load).compute.host
+    assert abs(compute - really(file, load)["compute"]) <= MIB // 64
 
 
 def test_an_encoder_needs_its_token_table_once(tmp_path: Path) -> None:

@@ -264,27 +264,28 @@ class Model:
                 rows = dict.fromkeys(rows, self._rows(index, "attn_qkv") // 3)
             rows["attn_q"] = self._rows(index, "attn_qkv") - sum(rows.values())
         else:
+            made = parts if self.is_cached else ()  # without a cache each comes when its turn does
             products = {
-                part: self._product(source, index, part, self.batch.tokens) for part in parts
+                part: self._product(source, index, part, self.batch.tokens) for part in made
             }
             rows = {part: self._rows(index, part) for part in parts}
             if rows["attn_q"] == 2 * self._input(index, "attn_output"):
                 rows["attn_q"] //= 2
-        return products["attn_q"], tuple(
-            self._asked(
-                self.graph.view(products[part], size=F32 * rows[part] * self.batch.tokens),
-                index,
-                part,
-                turn,
-            )
-            for part, turn in parts.items()
-        )
+        asked = []
+        for part, turn in parts.items():
+            if part not in products:
+                products[part] = self._product(source, index, part, self.batch.tokens)
+            seen = self.graph.view(products[part], size=F32 * rows[part] * self.batch.tokens)
+            asked.append(self._asked(seen, index, part, turn))
+        return products["attn_q"], tuple(asked)
 
     def _asked(self, product: Result, index: int, part: str, turn: Result | None) -> Result:
         """Queries, keys or values: normed where the model does, turned by position and for the cache."""
         result = self._normed(product) if self._has(index, f"{part}_norm") else product
         if self.turns and part != "attn_v":
             result = self.graph.over(result, self.positions)
+        if part == "attn_q" and self.header.architecture == "gemma-embedding":
+            result = self.graph.step(result.size, result)  # scaled, in a place of its own
         if turn is not None:
             result = self.graph.view(self.graph.step(result.size, self.graph.view(result), turn))
         return result

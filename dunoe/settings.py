@@ -24,7 +24,10 @@ KvType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 ROLES: tuple[Role, ...] = ("brain", "search", "coder", "router")
 RESERVED = (*ROLES, "default")  # names that mean another model, so none may be called so
 LLAMA = "llama.cpp"  # the name of the embedded engine, reserved
+# What else lies in a home, beside models, cache and database. A test compares them with what is made there.
+_KEPT = ("library", "library.lock", "local.key", "server.url", "judged.jsonl", "dunoe.toml")
 
+LARGEST = 2**53  # bytes; more is a slip, and no number that JSON is sure to carry
 _UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -38,7 +41,8 @@ def read_size(value: object) -> object:
         raise Refused(
             Text('크기는 "16GiB"나 "500MB"처럼 씁니다', 'a size looks like "16GiB" or "500MB"')
         )
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    size = float(found[1]) * _UNITS[found[2].upper()]
+    return int(min(size, LARGEST + 1))  # which the type check refuses; endless is no integer at all
 
 
 def read_url(value: str) -> str:
@@ -88,7 +92,7 @@ def read_database(value: str) -> str:
     return value
 
 
-Size = Annotated[int, BeforeValidator(read_size), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(read_size), Field(ge=0, le=LARGEST)]
 Network = IPv4Network | IPv6Network
 
 
@@ -306,6 +310,16 @@ class Settings(Told):
     def cache_folder(self) -> Path:
         """Where is kept what was found out of model files: vocabularies, and what a load took."""
         return self.home / "cache"
+
+    @property
+    def own(self) -> tuple[Path, ...]:
+        """What is ours and no document. Of the home by name, for a person's own folders may lie beside it."""
+        kind, _, database = self.database_url.partition(":///")
+        ends = ("", "-wal", "-shm", "-journal") if kind.startswith("sqlite") and database else ()
+        kept = (self.home / name for name in _KEPT)
+        files = (Path(f"{database}{end}") for end in ends)
+        source = () if self.source is None else (self.source,)  # it may name keys
+        return (self.models_folder, self.cache_folder, *kept, *files, *source)
 
 
 def is_loopback(host: str) -> bool:

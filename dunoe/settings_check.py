@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from os.path import abspath
+from os.path import abspath, realpath
 from pathlib import Path
 
 from dunoe.environment import add_environment, home_folder, in_vain
@@ -77,7 +77,7 @@ class _Check:
         token = self.secret(("hub", "token"), settings.hub.token)
         hub = settings.hub.model_copy(update={"token": token})
         self.names(settings)
-        folders = tuple(self.place(one) for one in settings.library.folders)
+        folders = self.folders(settings)
         library = settings.library.model_copy(update={"folders": folders})
         return settings.model_copy(
             update={
@@ -153,6 +153,24 @@ class _Check:
                 "correct the path or fetch it with `dunoe models pull` (relative to the settings file).",
             ),
         )
+
+    def folders(self, settings: Settings) -> tuple[Path, ...]:
+        places = tuple(self.place(one) for one in settings.library.folders)
+        own = [realpath(one) for one in settings.own]
+        for place in places:
+            if any(Path(realpath(place)).is_relative_to(one) for one in own):
+                raise self.file.wrong(
+                    ("library", "folders"),
+                    Text(
+                        f"dunoe 자신의 데이터는 라이브러리가 될 수 없습니다: {place}",
+                        f"dunoe's own data cannot be a library: {place}",
+                    ),
+                    Text(
+                        "문서가 있는 다른 폴더를 쓰세요.",
+                        "name another folder, one with documents.",
+                    ),
+                )
+        return places
 
     def place(self, folder: Path) -> Path:
         whole = self.folder / folder.expanduser()

@@ -320,6 +320,19 @@ def test_library_folders_are_relative_to_the_config_and_end_nowhere_else(tmp_pat
     assert folders == (tmp_path / "문서", Path.home() / "Documents", Path("/a/b"))
 
 
+def test_our_own_data_is_no_library_but_a_home_may_hold_documents(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("brain/models")
+    for own in ("brain/models/x", "brain/dunoe.db", "brain/local.key", "link", "dunoe.toml"):
+        refused = refusal(
+            tmp_path, f'[library]\nfolders = ["notes", "{own}"]', DUNOE_HOME=f"{tmp_path}/brain"
+        )
+        assert str(refused).startswith(f"{tmp_path}/dunoe.toml:2: ")
+        assert "own data" in refused.message.en
+    text = '[library]\nfolders = ["brain", "brain/knowledge"]'
+    folders = loaded(tmp_path, text, DUNOE_HOME=f"{tmp_path}/brain").library.folders
+    assert folders == (tmp_path / "brain", tmp_path / "brain" / "knowledge")
+
+
 def test_the_models_of_the_library_must_exist(tmp_path: Path) -> None:
     for key in ("embedding", "reranking"):
         refused = refusal(tmp_path, f'[library]\n{key} = "nobody"')

@@ -22,7 +22,7 @@ from dunoe.library.folders import Rules, Untold
 from dunoe.library.index.collections import Collections, collections
 from dunoe.library.indexes import Indexes, Wanted
 from dunoe.library.models import Embedder, Models
-from dunoe.library.own import own_of
+from dunoe.library.own import Own
 from dunoe.library.progress import Progress, Stand
 from dunoe.library.refused import SKIPPED
 from dunoe.library.roots import Roots, Source
@@ -85,11 +85,11 @@ class Library:
     """Use it with `async with`: entering opens the indexes, leaving writes everything down."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
-        """Raises `Misconfigured` for globs that are none, and for folders that are dunoe's own."""
+        """Raises `Misconfigured` for globs that are none."""
         self._home, self._store, self._models = settings.home, parts.store, parts.models
         self._workers = parts.workers
         self._embedder, self._missing = _embedder(parts.models)
-        own = own_of(settings)
+        own = Own(settings.own)
         self._rules = Rules(settings.library.include, settings.library.exclude, own)
         self._untold: list[Untold] = []
         self._alone = asyncio.Lock()  # whoever writes to catalogue and index holds it

@@ -1,11 +1,9 @@
-"""What is dunoe's own and no document: the home with its key and its database, however it is reached."""
+"""What is dunoe's own and no document (`Settings.own`: key, database, models…), however it is reached."""
 
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-
-from dunoe.settings import Settings
 
 Inodes = frozenset[tuple[int, int]]  # devices and inodes
 
@@ -25,14 +23,6 @@ class Own:
                     at = one.stat()
                     found.add((at.st_dev, at.st_ino))
         return frozenset(found)
-
-
-def own_of(settings: Settings) -> Own:
-    """The home, the settings file, which may name keys, and a database that lies elsewhere."""
-    kind, _, database = settings.database_url.partition(":///")
-    ends = ("", "-wal", "-shm", "-journal") if kind.startswith("sqlite") else ()
-    files = [Path(f"{database}{end}") for end in ends]
-    return Own([settings.home, *files, *filter(None, [settings.source])])
 
 
 def is_own(path: str, own: Inodes) -> bool:

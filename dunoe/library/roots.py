@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from dunoe.errors import BadRequest, Misconfigured, NotFound, Text
+from dunoe.errors import BadRequest, NotFound, Text
 from dunoe.library.folders import is_below, written
 from dunoe.library.own import Own, is_own
 from dunoe.library.threads import run_sync
@@ -21,10 +21,6 @@ class Roots:
     """Which folders the library reads, in the order in which they were named."""
 
     def __init__(self, settings: LibrarySettings, added: Folders, own: Own) -> None:
-        """Raises `Misconfigured` for a folder of the settings that is dunoe's own."""
-        for folder in settings.folders:
-            if is_own(str(folder), own.inodes()):
-                raise Misconfigured(*_own_data(str(folder)))
         self._own = own
         self._set = tuple(str(folder) for folder in settings.folders)
         self._sample = (str(GUIDE),) if settings.sample and GUIDE.is_dir() else ()
@@ -75,7 +71,18 @@ class Roots:
                 code="folder_not_found",
             )
         if await run_sync(lambda: is_own(path, self._own.inodes())):
-            raise BadRequest(*_own_data(path), param="path", code="folder_own")
+            raise BadRequest(
+                Text(
+                    f"dunoe 자신의 데이터는 라이브러리가 될 수 없습니다: {written(path)}",
+                    f"dunoe's own data cannot be a library: {written(path)}",
+                ),
+                Text(
+                    "문서가 있는 다른 폴더를 고르세요.",
+                    "choose another folder, one with documents.",
+                ),
+                param="path",
+                code="folder_own",
+            )
         if path != written(path):
             raise BadRequest(
                 Text(
@@ -148,19 +155,6 @@ def named(folder: str) -> Path:
             code="folder_not_found",
         ) from exc
     return Path(os.path.abspath(whole))  # noqa: PTH100 - a link keeps the name that the person gave it
-
-
-def _own_data(path: str) -> tuple[Text, Text]:
-    return (
-        Text(
-            f"dunoe의 데이터 폴더는 라이브러리가 될 수 없습니다: {written(path)}",
-            f"dunoe's own data cannot be a library: {written(path)}",
-        ),
-        Text(
-            "문서가 있는 다른 폴더를 고르거나 DUNOE_HOME을 옮기세요.",
-            "choose another folder, or move DUNOE_HOME.",
-        ),
-    )
 
 
 def _is_everything(path: str) -> bool:

@@ -15,7 +15,7 @@ from dunoe.answering.counting import Counts
 from dunoe.answering.pack import READING
 from dunoe.engines import build
 from dunoe.engines.engine import Engine, Listed
-from dunoe.errors import NotFound, Problem, Unavailable
+from dunoe.errors import Misconfigured, NotFound, Problem, Unavailable
 from dunoe.library.library import Library, open_library
 from dunoe.library.models import Models
 from dunoe.library.present import Present
@@ -173,7 +173,7 @@ async def _with_library(brain: Brain) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         try:
             opened = await stack.enter_async_context(open_library(settings, brain.store, models))
-        except (NotFound, Unavailable) as problem:
+        except (Misconfigured, NotFound, Unavailable) as problem:
             log.warning("the library is closed: %s", problem)
             brain.opened = problem
         else:

@@ -188,6 +188,17 @@ auth_header = "Bearer hunter2"
 """
 
 
+def test_a_library_of_our_own_data_is_found(
+    typed: Callable[..., Said], home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text(f'[library]\nfolders = ["{home}/models"]\n')
+    for command in (("config", "check"), ("library", "sync"), ("search", "사과"), ("serve",)):
+        said = typed(*command)
+        assert said.code == 2
+        assert len(said.err.splitlines()) == 2
+        assert "라이브러리가 될 수 없습니다" in said.err
+
+
 def test_what_is_in_force_is_shown_as_toml_without_secrets(
     typed: Callable[..., Said], tmp_path: Path, tiny_chat: Path, home: Path
 ) -> None:

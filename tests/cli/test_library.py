@@ -15,6 +15,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from dunoe.cli import judged
+from dunoe.server import local
 from tests.cli.conftest import Said
 from tests.program import Dunoe, environment
 
@@ -312,3 +314,34 @@ def test_a_terminal_shows_a_bar(home: Path, tmp_path: Path, notes: Path) -> None
     assert "읽는 중" in shown
     assert "━" in shown
     assert any(one in shown for one in ("과일.md", "깨진.pdf", "그림.png"))
+
+
+def test_a_home_that_is_the_library_gives_its_documents_and_nothing_of_ours(
+    typed: Callable[..., Said], home: Path, tmp_path: Path
+) -> None:
+    for folder in ("knowledge", "models", "cache"):
+        (home / folder).mkdir(parents=True)
+        (home / folder / "글.md").write_text("# 사과\n\n사과는 빨갛다.\n", "utf-8")
+    for name in (local.URL_FILE, judged.FILE, "dunoe.toml"):
+        (home / name).write_text("# 사과\n", "utf-8")
+    (tmp_path / "dunoe.toml").write_text('[server]\nport = 9\n[library]\nfolders = ["home"]\n')
+    assert typed("library", "sync").code == 0
+    (found,) = json.loads(typed("search", "사과", "--json").out)["results"]
+    assert found["file"].endswith("knowledge/글.md")
+    skipped = json.loads(typed("library", "errors", "--skipped", "--json").out)
+    assert {one["code"] for one in skipped} == {"own"}
+    assert {one["path"] for one in skipped} >= {
+        str(one)
+        for one in home.iterdir()
+        if one.name != "knowledge" and "dunoe.db-" not in one.name
+    }
+
+
+def test_a_glob_that_is_none_is_said_in_two_lines(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    (tmp_path / "dunoe.toml").write_text('[server]\nport = 9\n[library]\ninclude = ["!"]\n')
+    said = typed("library", "status")
+    assert said.code == 1
+    assert "글로브가 아닙니다" in said.err
+    assert len(said.err.splitlines()) == 2

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dunoe.errors import BadRequest, Misconfigured, NotFound, Problem
-from dunoe.library.library import Library, Parts
+from dunoe.errors import BadRequest, NotFound, Problem
+from dunoe.library.library import Library
 from dunoe.library.roots import named
-from dunoe.settings import LibrarySettings, Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -36,14 +35,14 @@ async def test_the_whole_machine_is_not_added(library: Library, tmp_path: Path) 
 async def test_our_own_data_is_not_added(library: Library, home: Path, tmp_path: Path) -> None:
     (home / "cache").mkdir()
     (tmp_path / "elsewhere").symlink_to(home / "cache")
-    for folder in (home, home / "cache", home / "library.lock", tmp_path / "elsewhere"):
+    for folder in (home / "cache", home / "library.lock", tmp_path / "elsewhere"):
         folder.touch()
         with pytest.raises(BadRequest) as raised:
             await library.add(folder)
         assert raised.value.code == "folder_own"
 
 
-async def test_our_own_data_in_the_settings_is_told_at_the_start(home: Path, parts: Parts) -> None:
-    wrong = LibrarySettings(folders=(home / "notes",))
-    with pytest.raises(Misconfigured, match="own data"):
-        Library(Settings(home=home, library=wrong), parts)
+async def test_a_home_may_hold_the_documents(library: Library, home: Path) -> None:
+    (home / "knowledge").mkdir()
+    assert await library.add(home / "knowledge") == str(home / "knowledge")
+    assert await library.add(home) == str(home)

@@ -13,30 +13,33 @@ Worth = Decimal | str  # what two ways of writing share; the str is a version or
 _KINDS = {  # of what is counted, longer words before what they begin with
     "개월": "개월|달|months?",
     "분기": "분기",
-    "시간": "시간|hours?",
+    "시간": "시간|hours?|hrs?|h",
     "가구": "가구|세대",
     "나열": "가지|단계|종류|항목",  # often counted by whoever wrote the sentence
     "달러": "달러|dollars?|usd",
-    "번째": "번째|째",
+    "번째": "번째|째|st|nd|rd|th",
     "세": "세|살|years? old|years? of age",
     "년": "년도?|학년도|연도|years?|해(?!당)",
     "월": "월",
     "주": "주일?|weeks?",
     "일": "일|days?",
     "시": "시(?!간)",
-    "분": "분|minutes?",
-    "초": "초|seconds?",
+    "분": "분|minutes?|mins?",
+    "초": "초|seconds?|secs?|s",
     "원": "원|won|krw",
+    "유로": "유로|euros?|eur",
+    "엔": "엔|yen|jpy",
+    "위안": "위안|yuan|cny",
+    "도": r"°\s?C|도",
     "비율": r"%p?|퍼센트|프로|per ?cent",
     "명": "명|인|사람|people|persons?",
     "회": "회|번|차례|times",
-    "배": "배",
+    "배": "배|x",
     "층": "층",
     "점": "점",
     "급": "등급|급",
     "학년": "학년",
     "개": r"개소?|곳|군데|건|종|장|권|마리|잔|쪽|쌍|켤레|그루|송이|(?<=[가-힣]\s)(?:대|병|통|벌|채|부)",  # 30대
-    **{unit: unit for unit in ("km", "cm", "mm", "m", "kg", "mg", "g", "GB", "MB", "KB")},
 }
 _TAIL = (  # what may follow such a word; anything else makes it another one
     "[은는이가을를의에도만과와로씩당간쯤나여별]|으로|까지|부터|마다|정도|미만|초과|동안|입니|짜리"
@@ -45,6 +48,9 @@ _UNIT = re.compile(
     rf"\s?(?:{'|'.join(f'(?P<{kind}>{said})' for kind, said in _KINDS.items())})"
     rf"(?:(?<=[A-Za-z%])(?![A-Za-z])|(?<=[가-힣])(?:(?![가-힣])|{_TAIL}))",
     re.IGNORECASE,
+)
+_WRITTEN = re.compile(  # units that are compared as they are written: 5GB, 5 kW, 3D, 20°F
+    r"\s?(?:[kKMGTPcmnμ]?(?:i?B|bit|bps|Hz|Wh?|V|m|g|s|L|l|J|Pa|cal)|°F)(?![A-Za-z])|[A-Za-z]+"
 )
 
 
@@ -85,7 +91,8 @@ _POWERS = {
 _THOUSANDS = ("thousand", "million", "billion", "trillion")
 _POWERS |= {one: Decimal(1000) ** n for n, one in enumerate(_THOUSANDS, 1)}
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_DIGITS = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?<![\w.])\.\d+)"
+_ENGLISH_WORDS = "|".join(sorted(_ENGLISH, key=len, reverse=True))
 _POWER, _ONE = "[십백천만억조]", f"[{''.join(_SINO)}]"
 _SPACED = rf"\s(?={_POWER}+(?:\s?(?:원|명|달러|개)|(?![가-힣])))"  # 10 만 원, but not 2024 천안
 _MONTH, _DAY, _SIGN = r"(?:1[0-2]|0?[1-9])", r"(?:[12]\d|3[01]|0?[1-9])", r"(?:\s?[.-]\s?|/)"
@@ -97,7 +104,10 @@ _FIGURE = re.compile(
             rf"(?<![\d.])(?P<date>(?:(?:19|20)\d\d{_SIGN}{_MONTH}(?:{_SIGN}{_DAY})?|'?\d\d{_SIGN}{_MONTH}{_SIGN}{_DAY})"
             r"(?![\d%]|[.-]\d))",
             r"(?<!\w)'(?P<short>\d\d)(?!\d)",
-            r"(?P<version>(?<![A-Za-z0-9_])v\.?\s?(?:\d+(?:\.\d+)+|\d{1,2}(?!\d))|(?<![\d.])\d+(?:\.\d+){2,})",
+            r"(?P<version>(?<![A-Za-z0-9_])v\.?\s?(?:\d+(?:\.\d+)+|\d{1,2}(?!\d))|(?<![\d.])\d+(?:\.\d+){2,}"
+            r"|(?<=[A-Za-z]\s)\d+\.\d+(?![\d%,]|\s?[A-Za-z가-힣%]))",  # Python 3.10
+            r"(?P<article>제\s?\d{1,4}\s?조)",
+            rf"\b(?P<english>(?:{_ENGLISH_WORDS})(?:\s(?:hundred|{'|'.join(_THOUSANDS)})(?:\s(?:and\s)?(?:{_ENGLISH_WORDS}))?)+)\b",
             r"(?<![A-Za-z0-9_])(?P<quarter>Q[1-4])(?![A-Za-z0-9_])",
             rf"(?<![A-Za-z0-9_])(?P<month>{'|'.join(f'{one[:3]}(?:t|{one[3:]})?' for one in _MONTHS)})\.?(?=\s\d)",
             r"(?<![A-Za-z0-9_])(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:[.\-/][A-Za-z0-9_]+)*)",
@@ -115,6 +125,10 @@ _FIGURE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NONE = Decimal(0)
+_IS_ROUNDED = re.compile(r"\d+\.[1-9]\d*0")  # as a version another one than without its last 0
+_MINUS = re.compile(r"(?:\S\s|\()[-−]$")  # noqa: RUF001 - the sign itself
+_LESS = re.compile(r".{0,8}?(?:감소|하락|줄|떨어|낮아|내[려렸]|축소|역성장|마이너스)")
+_CLEAR = re.compile(rf"(?!이만$|구조$){_ONE}{_POWER}.*")  # words of their own
 _TO = re.compile(r"\s?[~∼〜-]\s?\d")  # noqa: RUF001 - as it is written
 _RANGE = re.compile(rf"\s?[~∼〜-]\s?{_DIGITS}\s?({_POWER}+)")  # noqa: RUF001 - the same
 _TOKEN = re.compile(
@@ -206,8 +220,25 @@ def _version(found: re.Match[str]) -> Iterator[_Figure]:
     parts = re.findall(r"\d+", found[0])
     for length in range(len(parts), 0, -1):
         said = ".".join(parts[:length])
-        worth: Worth = said if length > 2 else Decimal(said)
+        worth: Worth = said if length > 2 or _IS_ROUNDED.fullmatch(said) else Decimal(said)
         yield _Figure(frozenset({worth}), "version", is_asked=length == len(parts))
+
+
+def _article(found: re.Match[str]) -> Iterator[_Figure]:
+    yield _Figure(frozenset({re.sub(r"\s", "", found[0])}))
+
+
+def _english(found: re.Match[str]) -> Iterator[_Figure]:
+    """Of `two hundred`, `three hundred and five thousand`."""
+    whole = part = _NONE
+    for word in found[0].casefold().split():
+        if word == "hundred":
+            part *= 100
+        elif word in _THOUSANDS:
+            whole, part = whole + part * _POWERS[word], _NONE
+        else:
+            part += _ENGLISH.get(word, _NONE)
+    yield from _said(whole + part, found)
 
 
 def _name(found: re.Match[str]) -> Iterator[_Figure]:
@@ -249,6 +280,8 @@ def _sino(found: re.Match[str]) -> Iterator[_Figure]:
         is_clear = found[0] in "삼사오육칠팔" and found.string[found.end()] == " "
     if kind not in ("", "시") and (not is_alone or is_clear):
         yield from _said(_worth(found[0]), found)
+    elif not kind and _CLEAR.fullmatch(found[0]):
+        yield _Figure(frozenset({_worth(found[0])}), is_asked=False)
 
 
 def _clock(found: re.Match[str]) -> Iterator[_Figure]:
@@ -268,12 +301,27 @@ def _digits(found: re.Match[str]) -> Iterator[_Figure]:
     elif kind == "나열":
         yield _Figure(frozenset({worth}), is_asked=worth > 10)
     else:
-        worths = {worth}
+        worths: set[Worth] = {worth}
+        if kind in ("비율", "도"):
+            worths = set(_signed(worth, found))
+        if not kind and (article := re.fullmatch(r"\d{1,4}조", found["digits"])):
+            worths.add(f"제{article[0]}")
+        if not kind and _IS_ROUNDED.fullmatch(found["digits"]):
+            worths.add(found["digits"])
         if found["digits"][-1] in "십백천" and re.search("[억조]", found["digits"]):
             worths.add(_worth(f"{found['digits']}만"))  # 1억 2천
         if scale := _RANGE.match(found.string, found.end()):  # 5~6백만
             worths.add(worth * _worth(scale[1]))
         yield _Figure(frozenset(worths), kind)
+
+
+def _signed(worth: Decimal, found: re.Match[str]) -> Iterator[Decimal]:
+    """Of `-3%`, and of `3% 감소`, which is the same; `-3% 감소` is said, too."""
+    is_minus = _MINUS.search(found.string, max(0, found.start() - 3), found.start())
+    if is_minus or _LESS.match(found.string, found.end()):
+        yield -worth
+    if not is_minus or _LESS.match(found.string, found.end()):
+        yield worth
 
 
 def _native(found: re.Match[str]) -> Iterator[_Figure]:
@@ -303,6 +351,8 @@ _READERS = {
     "date": _date,
     "short": _short,
     "version": _version,
+    "article": _article,
+    "english": _english,
     "name": _name,
     "list": _parts,
     "quarter": _quarter,
@@ -319,8 +369,10 @@ _READERS = {
 
 def _kind(text: str, at: int) -> str:
     """What the word at a place counts."""
-    found = _UNIT.match(text, at)
-    return found.lastgroup or "" if found else ""
+    if found := _UNIT.match(text, at):
+        return found.lastgroup or ""
+    written = _WRITTEN.match(text, at)
+    return written[0].strip().casefold() if written else ""
 
 
 def _half(text: str, at: int) -> str:

@@ -106,8 +106,9 @@ MAYBE = re.compile(
 _NUMBERS = re.compile(rf"({_NUMBER}|0){_NTH}(?:\s*([~–-])\s*(?=\d))?")  # noqa: RUF001 - the same
 _ONE = re.compile(_MARK, re.IGNORECASE)
 _TAIL = re.compile(
-    rf"†[^\]】]*|[,:]\s*{_FILE}(?=[\]】］])|{_PAGE}|(?<=[\d번째]){_SPOT}|{_LINK}$", re.IGNORECASE
-)  # noqa: RUF001 - the same
+    rf"†[^\]】]*|[,:]\s*{_FILE}(?=[\]】］])|{_PAGE}|(?<=[\d번째]){_SPOT}|{_LINK}$",  # noqa: RUF001 - the same
+    re.IGNORECASE,
+)
 _TO = re.compile(r"\]\s?([~–-])\s?\[")  # noqa: RUF001 - the same
 _NAME = re.compile(r"[A-Za-z0-9_)]$")
 _VARIABLE = re.compile(r"(?:(?:^|[^A-Za-z0-9_])[A-Za-z]|\(\))$")  # of a single letter, or a call

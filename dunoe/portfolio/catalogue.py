@@ -15,6 +15,7 @@ from dunoe.portfolio.memory import OUR_CARD, budget_of, footprint
 from dunoe.portfolio.model import Model
 from dunoe.settings import LLAMA, RESERVED, ROLES, EngineSettings, Mode, ModelSettings, Settings
 from dunoe.weights.header import BadModelFile, Header, read_header
+from dunoe.weights.memory.layers import ENCODERS
 from dunoe.weights.memory.measured import Measured
 from dunoe.weights.shelf import Shelf
 
@@ -171,10 +172,10 @@ class Catalogue:
 
 
 def mode_of(header: Header) -> Mode:
-    """What a file is for: one that pools its tokens writes nothing."""
+    """What a file is for: one that pools its tokens writes nothing, nor does an encoder that names no pooling."""
     pooling = header.number("pooling_type")
     if pooling is None:
-        return "chat"
+        return "embedding" if header.architecture in ENCODERS else "chat"
     return "rerank" if pooling == POOLING_RANK else "embedding"
 
 

@@ -15,7 +15,7 @@ from dunoe.portfolio.memory import Memory, load_for, one_batch, without_card
 from dunoe.portfolio.profiles import Profile
 from dunoe.weights.header import Header
 from dunoe.weights.memory.footprint import PAD, Footprint, Load, Share, footprint
-from dunoe.weights.memory.layers import ROUGH
+from dunoe.weights.memory.layers import COMPARED
 
 STEPS = [2**power * part for power in range(7, 19) for part in (2, 3)]  # 256, 384, 512, 768, 1k …
 MANY = 10  # seats; all divisions of more are too many to try
@@ -104,7 +104,7 @@ class Placed:
             return "told"
         if self.candidate.is_measured_at(self.context):
             return "measured"
-        return "rough" if self.candidate.header.architecture in ROUGH else "reckoned"
+        return "reckoned" if self.candidate.header.architecture in COMPARED else "rough"
 
 
 @dataclass(frozen=True, slots=True)

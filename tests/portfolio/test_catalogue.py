@@ -7,7 +7,7 @@ import pytest
 from dunoe import settings_check
 from dunoe.errors import NotFound, Unavailable
 from dunoe.portfolio import memory
-from dunoe.portfolio.catalogue import SLOTS_ELSEWHERE, Catalogue
+from dunoe.portfolio.catalogue import SLOTS_ELSEWHERE, Catalogue, mode_of
 from dunoe.portfolio.memory import OUR_CARD, RAM, footprint, remember
 from dunoe.settings import LLAMA
 from dunoe.weights.header import Header, read_model
@@ -167,6 +167,14 @@ def test_a_pulled_file_says_itself_what_it_is_for(
     found = catalogue(tmp_path, '[models.tiny]\nfile = "tiny.gguf"\n')
     for mode in modes:
         assert found.find(mode).settings.mode == mode
+
+
+@pytest.mark.parametrize(("family", "mode"), [("t5encoder", "embedding"), ("llama", "chat")])
+def test_an_encoder_that_names_no_pooling_writes_nothing_all_the_same(
+    family: str, mode: str
+) -> None:
+    """It was asked to chat, and answered with rubbish; asked for vectors, it was refused."""
+    assert mode_of(Header(3, {"general.architecture": family}, (), 0, 0)) == mode
 
 
 def test_a_file_of_the_settings_says_itself_what_it_is_for(tmp_path: Path, shared: Path) -> None:

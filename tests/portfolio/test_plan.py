@@ -182,7 +182,7 @@ def test_what_was_measured_wins_in_a_plan() -> None:
 def test_where_a_figure_comes_from_is_told() -> None:
     reckoned = seat(BRAIN, 8_192)
     measured = replace(reckoned, measured=Share(9 * GIB, GIB))
-    other = {**reckoned.header.metadata, "general.architecture": "rwkv7"}
+    other = {**reckoned.header.metadata, "general.architecture": "of-tomorrow"}
     rough = replace(reckoned, header=replace(reckoned.header, metadata=other))
 
     for one, basis in ((reckoned, "reckoned"), (measured, "measured"), (rough, "rough")):

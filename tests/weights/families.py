@@ -417,6 +417,30 @@ def eurobert(path: Path) -> Path:
     return pen.done()
 
 
+def t5encoder(path: Path) -> Path:
+    """The first half of a T5: places are a bias of the scores. No pooling is named."""
+    pen = _Pen(path, Shape("t5encoder", 3, WIDTH, HIDDEN, HEADS, HEADS, HEAD))
+    _vocabulary(pen, pen.shape.vocabulary)
+    said: dict[str, Number] = {
+        "attention.layer_norm_rms_epsilon": 1e-6, "attention.head_count_kv": HEADS,
+        "attention.key_length": HEAD, "attention.value_length": HEAD,
+        "attention.relative_buckets_count": 32,
+    }  # fmt: skip
+    _numbers(pen, pen.shape, said)
+    pen.tensor("token_embd.weight", WIDTH, pen.shape.vocabulary)
+    _norm(pen, "enc.output_norm.weight")
+    for index in range(3):
+        layer = f"enc.blk.{index}."
+        _norm(pen, f"{layer}attn_norm.weight")
+        for part in ("attn_q", "attn_k", "attn_v", "attn_o"):
+            pen.tensor(f"{layer}{part}.weight", WIDTH, WIDTH)
+        if index == 0:
+            pen.tensor(f"{layer}attn_rel_b.weight", HEADS, 32)
+        _norm(pen, f"{layer}ffn_norm.weight")
+        _feed_forward(pen, layer)
+    return pen.done()
+
+
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     one.__name__: one
     for one in (

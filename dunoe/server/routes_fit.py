@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import anyio
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dunoe.engines.request import Json
 from dunoe.portfolio.memory import has_card, of_card, of_ram, our_card
@@ -16,10 +16,16 @@ from dunoe.settings import Size
 
 
 class FitQuery(Body):
-    """GET /api/fit. profile: the one that is proposed for this machine unless another is named."""
+    """GET /api/fit. profile: the one that is proposed for this machine unless another is named.
+
+    vram, ram: of another machine.
+    """
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # else a typo is this machine
 
     profile: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")] = None
     vram: Size | None = None
+    ram: Size | None = None
 
 
 async def fit(asked: Asked) -> None:
@@ -34,6 +40,7 @@ def _laid_out(asked: Asked, body: FitQuery) -> Json:
     chosen = fitting(card.size) if body.profile is None else profile(body.profile)
     if body.vram is None and not has_card(brain.settings, brain.machine):
         card = of_card(chosen.vram or 0)  # to see on a laptop what a card would hold
+    ram = of_ram(brain.machine.ram_bytes if body.ram is None else body.ram)
     return {
         "profiles": [
             {"name": one.name, "title": one.title._asdict(), "vram": one.vram or 0}
@@ -42,7 +49,7 @@ def _laid_out(asked: Asked, body: FitQuery) -> Json:
         "profile": chosen.name,
         "about": chosen.about._asdict(),
         "corrections": [one._asdict() for one in chosen.corrections],
-        **told(plan(candidates(chosen), card, of_ram(brain.machine.ram_bytes))),
+        **told(plan(candidates(chosen), card, ram)),
     }
 
 

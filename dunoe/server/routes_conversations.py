@@ -119,11 +119,11 @@ def _saved(kept: Conversations, owner: str, body: TurnBody) -> Turn:
 def _nameless(kept: Conversations, owner: str, body: TurnBody) -> Turn | None:
     """This turn, if the server has just kept it as the only one of a conversation that nobody named."""
     for turn in kept.recent(owner, limit=NEW):
-        is_same = (turn.question, turn.answer) == (body.question, body.answer)
-        if is_same and turn.session_id != body.session_id and _BEGUN.fullmatch(turn.session_id):
-            return (
-                turn if len(kept.recent(owner, session_id=turn.session_id, limit=2)) == 1 else None
-            )
+        if (turn.question, turn.answer) == (body.question, body.answer):
+            session = turn.session_id
+            is_begun = session != body.session_id and _BEGUN.fullmatch(session)
+            is_alone = is_begun and len(kept.recent(owner, session_id=session, limit=2)) == 1
+            return turn if is_alone else None
     return None
 
 

@@ -28,7 +28,6 @@ LLAMA = "llama.cpp"  # the name of the embedded engine, reserved
 _KEPT = ("library", "library.lock", "local.key", "server.url", "judged.jsonl", "dunoe.toml")
 
 LARGEST = 2**53  # bytes; more is a slip, and no number that JSON is sure to carry
-LARGEST = 2**53  # bytes; more is a slip, and no number that JSON is sure to carry
 _UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 

@@ -337,7 +337,10 @@ def _size(option: str, asked: str) -> int:
     except ValidationError as exc:
         raise BadRequest(
             Text(f"크기가 아닙니다: '{asked[:40]}'", f"not a size: '{asked[:40]}'"),
-            Text(f"{option} 16GiB처럼 쓰세요.", f"write it as in {option} 16GiB."),
+            Text(
+                f"{option} 16GiB처럼 쓰세요, 8 PiB까지.",
+                f"write it as in {option} 16GiB, up to 8 PiB.",
+            ),
         ) from exc
 
 

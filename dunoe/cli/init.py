@@ -1,10 +1,12 @@
 """`dunoe init`: looks at the machine, proposes models that fit it, brings them, and writes the first settings."""
 
 import asyncio
+import errno
+import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +27,7 @@ from dunoe.portfolio.proposal import (
     arrived,
     awaited,
     fitting,
+    made_for,
     propose,
     settings_text,
 )
@@ -33,6 +36,15 @@ from dunoe.settings_check import load
 from dunoe.weights.shelf import Shelf
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ROOM = Text(
+    "디스크를 비우거나 --config로 다른 곳을 고르세요. 있던 파일은 그대로입니다.",
+    "make room, or choose another place with --config; what was there is as it was.",
+)
+_ELSEWHERE = Text(
+    "쓸 수 있는 다른 곳을 --config로 고르세요. 있던 파일은 그대로입니다.",
+    "choose a place that you may write to with --config; what was there is as it was.",
+)
 
 
 @app.command()
@@ -54,31 +66,34 @@ def init(  # noqa: PLR0913 - one parameter an option: this is how typer reads a 
 ) -> None:
     """이 컴퓨터에 맞는 모델과 설정을 제안하고 씁니다 · propose models that fit, write the settings"""
     begun = _begun(config)
-    settings = settings_from(None)
+    settings = settings_from(None if begun is None else config)
     here = machine.look()
     card = card_of(settings, vram)
     chosen = profile(name) if name is not None else fitting(card.size)
     proposal = propose(here, chosen, card, ram_of(ram))
+    wanted = proposal.models if begun is None else awaited(begun, proposal)
+    if begun is not None and not wanted:
+        raise _other(config, made_for(begun), chosen.name)
     if not as_json:
         _introduce(settings, proposal)
-    wanted = proposal.models if begun is None else awaited(begun, proposal)
-    if not wanted:
-        raise _exists(config)
     files = _files(settings)
     missing = [one for one in wanted if one.name not in files]
     if download is None:  # a program that reads JSON is asked nothing, and gets nothing unasked
         download = True if yes else False if as_json else None
     fetches = _may(missing, settings, download)
-    if begun is None:
-        _write(config, settings_text(proposal, files))  # before gigabytes are fetched for it
+    if begun is None:  # before gigabytes are fetched for it
+        _write(config, settings_text(proposal, files, settings.models_folder))
     failed = _download(settings, missing) if fetches else {}
+    is_written = begun is None
     if fetches or begun is not None:
         files = _files(settings)
-        _fill_in(config, proposal, files)
+        is_written |= _fill_in(config, proposal, files)
     if as_json:
-        print_json({"written": str(config)} | _json(proposal, files, failed))
+        written = str(config) if is_written else None
+        print_json({"written": written} | _json(proposal, files, failed))
     else:
-        _farewell(config, [one for one in wanted if one.name not in files])
+        missing = [one for one in wanted if one.name not in files]
+        _farewell(config, missing, is_written=is_written)
     if failed:
         raise typer.Exit(1)
 
@@ -167,7 +182,7 @@ def _begun(config: Path) -> str | None:
         if config.is_symlink():
             raise _exists(config) from exc
         return None
-    except (OSError, UnicodeDecodeError) as exc:
+    except UnicodeDecodeError as exc:
         raise _exists(config) from exc
 
 
@@ -179,15 +194,19 @@ def _write(config: Path, text: str) -> None:
         new.replace(config)
 
 
-def _fill_in(config: Path, proposal: Proposal, files: dict[str, Path]) -> None:
-    """Put the models that have come into the settings as they stand now: a person may have worked on them."""
-    text = _begun(config)
-    if text is None:
-        return _write(config, settings_text(proposal, files))
+def _fill_in(config: Path, proposal: Proposal, files: dict[str, Path]) -> bool:
+    """Put the models that have come into the settings as they stand now: a person may have worked on them.
+
+    True where that changed them.
+    """
+    text = config.read_text("utf-8")
+    if (filled := arrived(text, proposal, files)) == text:
+        return False
     whole = config.resolve()
-    with _beside(whole, arrived(text, proposal, files)) as new:
+    with _beside(whole, filled) as new:
         shutil.copymode(whole, new)
         new.replace(whole)
+    return True
 
 
 @contextmanager
@@ -198,24 +217,28 @@ def _beside(config: Path, text: str) -> Iterator[Path]:
         new.write_text(text, "utf-8")
         load(new)
         yield new
+    except Misconfigured as problem:  # it names the file beside, which nobody has seen
+        line = re.compile(rf"{re.escape(str(new))}:\d+|{re.escape(new.name)}")
+        message = Text(*(line.sub(lambda _: str(config), one) for one in problem.message))
+        raise Misconfigured(message, problem.hint) from problem
     except OSError as exc:
         raise Misconfigured(
             Text(
                 f"'{config}'에 쓸 수 없습니다: {reason(exc).ko}",
                 f"cannot write '{config}': {reason(exc).en}",
             ),
-            Text(
-                "디스크를 비우거나 --config로 다른 곳을 고르세요. 있던 파일은 그대로입니다.",
-                "make room, or choose another place with --config; what was there is as it was.",
-            ),
+            _ROOM if exc.errno in _FULL else _ELSEWHERE,
         ) from exc
     finally:
-        if new.parent.is_dir():
-            new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink()
 
 
-def _farewell(config: Path, missing: list[Wanted]) -> None:
-    say(Text(f"'{config}'을(를) 썼습니다.", f"wrote '{config}'."))
+def _farewell(config: Path, missing: list[Wanted], *, is_written: bool) -> None:
+    if is_written:
+        say(Text(f"'{config}'을(를) 썼습니다.", f"wrote '{config}'."))
+    else:
+        say(Text(f"'{config}'은(는) 그대로입니다.", f"'{config}' is as it was."))
     if missing:
         say(
             Text(
@@ -263,6 +286,22 @@ def _disk_free(settings: Settings) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def _other(config: Path, there: str | None, asked: str) -> BadRequest:
+    """What stands there is not what was asked for, or has nothing left to be done."""
+    if there is None or there == asked:
+        return _exists(config)
+    return BadRequest(
+        Text(
+            f"'{config}'이(가) 이미 있습니다: '{there}'의 것이고 '{asked}'이(가) 아닙니다",
+            f"'{config}' is there already: it was made for '{there}', and this would be '{asked}'",
+        ),
+        Text(
+            f"'{there}' 프로필로 이어서 받거나, --config로 다른 이름에 쓰세요.",
+            f"go on with the profile '{there}', or write to another name with --config.",
+        ),
+    )
 
 
 def _exists(config: Path) -> BadRequest:

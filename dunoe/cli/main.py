@@ -12,12 +12,14 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
 from dunoe.cli.misspelt import misspelt
-from dunoe.errors import Problem
+from dunoe.errors import BadRequest, Problem, Text
+from dunoe.foreign import reason
 
 COMMANDS = (
     "init", "serve", "chat", "ask", "search", "library", "models", "fit", "tokens", "keys", "eval", "config", "version",
 )  # fmt: skip
 ROOMS = ("library", "models", "keys", "eval", "config")  # commands that only hold further ones
+LONGEST = 120  # letters of a path that are shown
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
@@ -64,8 +66,25 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _refuse(problem)
     except TyperException as exc:
         _refuse(misspelt(exc, argv))
+    except OSError as exc:
+        if exc.filename is None:  # no path that a person gave or may put right: our bug
+            raise
+        _refuse(_out_of_reach(exc))
     except (Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
+
+
+def _out_of_reach(exc: OSError) -> Problem:
+    """What the system says of a path, wherever it was looked at: of the home, or of one that was typed."""
+    why, name = reason(exc), str(exc.filename)
+    name = name if len(name) <= LONGEST else f"{name[:LONGEST]}…"
+    return BadRequest(
+        Text(f"'{name}'을(를) 쓸 수 없습니다: {why.ko}", f"cannot use '{name}': {why.en}"),
+        Text(
+            "경로와 권한을 확인하세요. 데이터 폴더는 DUNOE_HOME으로 바꿀 수 있습니다.",
+            "check the path and its permissions; DUNOE_HOME names another data folder.",
+        ),
+    )
 
 
 def _refuse(problem: Problem) -> NoReturn:

@@ -13,6 +13,8 @@ from dunoe.portfolio.memory import Memory
 from dunoe.portfolio.plan import Placed, Plan, candidates, plan
 from dunoe.portfolio.profiles import Profile, Seat, profiles
 
+_MADE = "# 두뇌 설정, `dunoe init`이 만듦 · made by `dunoe init`: "
+_NOT_HERE = "# 아직 없음 · not here yet: dunoe models pull "
 NEARLY = 0.9  # of the card that a profile is for: drivers keep some of it, and say less than is on the box
 CHATTING = ("brain", "search", "coder", "router")
 
@@ -102,33 +104,48 @@ def _fitting_seat(profile: Profile, seat: Seat, card: Memory, ram: Memory) -> Se
     return seat
 
 
-def settings_text(proposal: Proposal, files: Mapping[str, Path]) -> str:
+def settings_text(proposal: Proposal, files: Mapping[str, Path], folder: Path) -> str:
     """The text of the settings. files: where the models that are here lie, by `Wanted.name`.
 
-    What is not here yet stands there as a comment, with the command that brings it.
+    What is not here yet stands there as a comment, with the command that brings it to `folder`.
     """
     profile, machine, models = proposal.profile, proposal.machine, proposal.models
     cards = ", ".join(f"{card.name} {card.vram_bytes / 2**30:.1f} GiB" for card in machine.cards)
     lines = [
-        f"# 두뇌 설정, `dunoe init`이 만듦 · made by `dunoe init`: {profile.name}, {profile.title.ko}",
+        f"{_MADE}{profile.name}, {profile.title.ko}",
         f"# 컴퓨터 · machine: {cards or '카드 없음 (no card)'}, RAM {machine.ram_bytes / 2**30:.1f} GiB",
         "# 모든 설정의 설명 · every setting is explained in: dunoe.example.toml",
     ]
     is_used = any(not one.placed.is_in_ram for one in models)
     if is_used and not machine.cards:  # told, and not to be seen
-        size, room = (f"{size / 2**30:g}GiB" for size in (proposal.plan.vram, proposal.plan.room))
+        size, room = (_sized(size) for size in (proposal.plan.vram, proposal.plan.room))
         lines += ["", f"# {size} 가운데 모델의 몫 · of {size}, what models may take", "[card]"]
         lines.append(f"vram = {_quoted(room)}")
     for model in models:
-        lines += ["", *_table(model, files.get(model.name))]
+        is_here = model.name in files
+        file = files.get(model.name, folder / model.entry.file)
+        lines += ["", *_table(model, file, is_here=is_here)]
     lines += _roles(models, files)
     return "\n".join(lines) + "\n"
 
 
+def made_for(text: str) -> str | None:
+    """The profile that a settings text of ours was made for."""
+    first = text.partition("\n")[0]
+    return first.removeprefix(_MADE).partition(",")[0] if first.startswith(_MADE) else None
+
+
 def awaited(text: str, proposal: Proposal) -> list[Wanted]:
-    """The models that stand in a settings text as comments, waiting for their files."""
+    """The models that stand in a settings text as comments, waiting for their files; none of another proposal's."""
     lines = text.split("\n")
-    return [one for one in proposal.models if _pull(one) in lines]
+    tables = [_header(one) for one in proposal.models]
+    waiting = {line for line in lines if line.startswith(_NOT_HERE)}
+    is_other = made_for(text) != proposal.profile.name or not all(
+        table in lines or f"#{table}" in lines for table in tables
+    )
+    if is_other or not waiting <= {_pull(one) for one in proposal.models}:
+        return []
+    return [one for one in proposal.models if _pull(one) in waiting]
 
 
 def arrived(text: str, proposal: Proposal, files: Mapping[str, Path]) -> str:
@@ -151,14 +168,18 @@ def arrived(text: str, proposal: Proposal, files: Mapping[str, Path]) -> str:
 
 
 def _pull(model: Wanted) -> str:
-    return f"# 아직 없음 · not here yet: dunoe models pull {model.entry.source}"
+    return f"{_NOT_HERE}{model.entry.source}"
 
 
-def _table(model: Wanted, file: Path | None) -> list[str]:
+def _header(model: Wanted) -> str:
+    return f"[models.{_quoted(model.name)}]"
+
+
+def _table(model: Wanted, file: Path, *, is_here: bool) -> list[str]:
     load = model.placed.candidate.load
     table = [
-        f"[models.{_quoted(model.name)}]",
-        f"file = {_quoted(str(file) if file else model.entry.file)}",
+        _header(model),
+        f"file = {_quoted(str(file))}",
         f"context = {model.placed.context}",
         *([f"parallel = {load.parallel}"] if load.parallel > 1 else []),
         *([f"kv_type = {_quoted(load.kv_type)}"] if load.kv_type != "f16" else []),
@@ -166,7 +187,7 @@ def _table(model: Wanted, file: Path | None) -> list[str]:
         *([f"mode = {_quoted(model.entry.mode)}"] if model.entry.mode != "chat" else []),
     ]
     told = f"# {model.entry.title}, {model.entry.quantisation}, {model.entry.licence}: {', '.join(model.roles)}"
-    if file is not None:
+    if is_here:
         return [told, *table]
     return [told, _pull(model), *(f"#{line}" for line in table)]
 
@@ -185,6 +206,16 @@ def _roles(models: Sequence[Wanted], files: Mapping[str, Path]) -> list[str]:
 def _said(key: str, model: Wanted, role: str, files: Mapping[str, Path]) -> str:
     line = f"{key} = {_quoted(model.name)}"
     return line if model.name in files else f"#{line}"
+
+
+def _sized(size: int) -> str:
+    """A size as the settings read it, to the byte."""
+    unit, name = next(
+        (unit, name)
+        for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (1, "B"))
+        if size % unit == 0
+    )
+    return f"{size // unit}{name}"
 
 
 def _quoted(text: str) -> str:

@@ -283,6 +283,93 @@ def test_an_init_that_was_cut_short_goes_on(
     assert typed(*INIT, "--yes").code == 1, "there is nothing left to do"
 
 
+OTHER = MINE.replace('"mine"', '"other"').replace('"eeve-10.8b"', '"qwen3.5-9b"')
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_another_proposal_does_not_go_on_with_the_settings_of_this_one(
+    typed: Callable[..., Said], tmp_path: Path, form: list[str]
+) -> None:
+    """It was taken for a continuation, since both want KURE: another plan, "written", and the file as before."""
+    (tmp_path / "mine.toml").write_text(MINE, "utf-8")
+    (tmp_path / "other.toml").write_text(OTHER, "utf-8")
+    assert typed(*INIT, "--no-download").code == 0
+    before = (tmp_path / "dunoe.toml").read_bytes()
+
+    got = typed("init", "--profile", "./other.toml", "--vram", "24GiB", "--no-download", *form)
+    (tmp_path / "mine.toml").write_text(OTHER.replace('"other"', '"mine"'), "utf-8")
+    renamed = typed(*INIT, "--no-download", *form)
+
+    assert (got.code, got.out) == (1, "") and len(got.err.splitlines()) == 2
+    assert "'mine'" in got.err and "'other'" in got.err
+    assert (renamed.code, renamed.out) == (1, "") and "이미 있습니다" in renamed.err
+    assert (tmp_path / "dunoe.toml").read_bytes() == before
+
+
+def test_init_says_what_it_did_and_no_more(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    """It said that it wrote a file which nothing had come for."""
+    (tmp_path / "mine.toml").write_text(MINE, "utf-8")
+    assert "썼습니다" in typed(*INIT, "--no-download").out
+    again = typed(*INIT, "--no-download")
+    idle = json.loads(typed(*INIT, "--no-download", "--json").out)
+    (home / "models").mkdir(parents=True)
+    shutil.copy(tiny_chat, home / "models" / entry("kure-v1").file)
+    came = json.loads(typed(*INIT, "--no-download", "--json").out)
+
+    assert "썼습니다" not in again.out and "그대로입니다" in again.out
+    assert (idle["written"], came["written"]) == (None, "dunoe.toml")
+
+
+def test_what_init_writes_as_a_comment_holds_once_the_model_was_pulled(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    """It named a file beside the settings, and a pulled one lies in the home."""
+    (tmp_path / "mine.toml").write_text(MINE, "utf-8")
+    assert typed(*INIT, "--no-download").code == 0
+    config = tmp_path / "dunoe.toml"
+    for id in ("eeve-10.8b", "kure-v1"):
+        assert typed("models", "pull", tiny_chat, "--name", entry(id).file[:-5]).code == 0
+    config.write_text(re.sub(r"^#(?! )", "", config.read_text("utf-8"), flags=re.M), "utf-8")
+
+    assert len(load(config).models) == 2
+
+
+def test_a_card_of_any_size_is_written_as_it_is_read(
+    typed: Callable[..., Said], tmp_path: Path
+) -> None:
+    """8388607 GiB became 8.38861e+06GiB, which no settings may say."""
+    for size in ("8388608GiB", "16.5GiB", "17179869185"):
+        config = tmp_path / f"{size}.toml"
+        got = typed("init", "--vram", size, "--no-download", "--config", config)
+        assert got.code == 0, got.err
+        asked = json.loads(typed("fit", "qwen3-0.6b", "--vram", size, "--json").out)
+        assert load(config).card.vram == asked["vram"] - asked["reserve"]
+    more = typed("fit", "qwen3-0.6b", "--vram", "8388609GiB")
+    assert more.code == 1 and "8 PiB" in more.err and len(more.err.splitlines()) == 2
+
+
+def test_a_mistake_in_settings_that_init_fills_in_is_told_of_that_file(
+    typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
+) -> None:
+    """It was told of a file beside them that was gone again."""
+    (tmp_path / "mine.toml").write_text(MINE, "utf-8")
+    assert typed(*INIT, "--no-download").code == 0
+    config = tmp_path / "dunoe.toml"
+    name = entry("kure-v1").file
+    (home / "models").mkdir(parents=True)
+    shutil.copy(tiny_chat, home / "models" / name)
+    table = f'[models.mine]\nfile = "{tiny_chat}"\naliases = ["{name[:-5]}"]\n'
+    config.write_text(config.read_text("utf-8") + table, "utf-8")
+    before = config.read_bytes()
+
+    got = typed(*INIT, "--no-download")
+
+    assert got.code == 2 and "dunoe.toml: " in got.err and ".new" not in got.err
+    assert config.read_bytes() == before
+
+
 def test_a_full_disk_leaves_the_settings_as_they_were(
     typed: Callable[..., Said], tmp_path: Path, home: Path, tiny_chat: Path
 ) -> None:
@@ -299,7 +386,7 @@ def test_a_full_disk_leaves_the_settings_as_they_were(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert full.code == 2 and len(full.err.splitlines()) == 2
+    assert full.code == 2 and len(full.err.splitlines()) == 2 and "디스크를 비우" in full.err
     assert (tmp_path / "dunoe.toml").read_bytes() == before
     assert [one.name for one in tmp_path.glob(".*")] == []
     assert typed(*INIT, "--no-download").code == 0

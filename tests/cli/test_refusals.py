@@ -1,12 +1,16 @@
 """Whatever is wrong: two lines on stderr, an exit code, and no traceback."""
 
+import os
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Said
+from tests.program import environment
 
 MODEL = "[models.a]\nfile = 'dunoe.toml'\n"
 
@@ -15,6 +19,8 @@ MODEL = "[models.a]\nfile = 'dunoe.toml'\n"
     ("text", "line", "said"),
     [
         ("[server]\nporrt = 11435", 2, "'server.porrt': 모르는 설정입니다"),
+        ("[card]\nvram = '99999999999TiB'", 2, "9007199254740992 이하여야 합니다"),
+        ("[card]\nvram = 9999999999999999999999", 2, "9007199254740992 이하여야 합니다"),
         ("[models.a]\n\ncontext = 'many'", 3, "정수여야 합니다"),
         ("[models.a]\nfile = 'missing.gguf'", 2, "파일이 없습니다"),
         (f"{MODEL}[models.a]\nfile = 'b.gguf'", 3, "같은 이름이 두 번"),
@@ -113,3 +119,73 @@ def test_a_room_without_an_order_shows_its_commands(typed: Callable[..., Said], 
 def test_text_from_elsewhere_cannot_steer_the_terminal(typed: Callable[..., Said]) -> None:
     assert "\x1b" not in typed("keys", "revoke", "\x1b[2Jx").err
     assert "\x1b" not in typed("--\x1b[31m").err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fit", "{}.gguf"),
+        ("tokens", "{}.gguf"),
+        ("fit", "--profile", "{}.toml"),
+        ("init", "-c", "{}.toml"),
+        ("models", "pull", "./{}.gguf"),
+    ],
+)
+def test_a_name_that_no_disk_takes_is_refused(
+    typed: Callable[..., Said], words: tuple[str, ...]
+) -> None:
+    done = typed(*(word.format("가" * 300) for word in words))
+    assert done.code == 1 and done.out == ""
+    assert "이름이 너무 깁니다" in done.err
+    assert [line[:4] for line in done.err.splitlines()] == ["오류: ", "  해결"]
+
+
+AS_ANYONE = (
+    "setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search",
+)  # fmt: skip
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody may enter."""
+    folder = tmp_path / "closed"
+    folder.mkdir(0o000)
+    yield folder
+    folder.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fit", "{}/x.gguf"),
+        ("tokens", "{}/x.gguf"),
+        ("fit", "--profile", "{}/x.toml"),
+        ("init", "-c", "{}/x.toml", "--vram", "0", "--no-download"),
+        ("config", "show", "-c", "{}/x.toml"),
+        ("config", "check"),  # its home lies there
+        ("serve", "--port", "0"),
+        ("models", "list"),
+        ("models", "pull", "{}/x.gguf"),
+    ],
+)
+def test_what_one_may_not_enter_is_two_lines_and_no_traceback(
+    closed: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Root enters everything, so it gives that up."""
+    home = closed if "{}" not in " ".join(words) else tmp_path / "home"
+    before = AS_ANYONE if os.geteuid() == 0 else ()
+    done = subprocess.run(
+        [*before, sys.executable, "-m", "dunoe.cli.main", *(one.format(closed) for one in words)],
+        env=environment(home, {"LANG": "ko_KR.UTF-8"}),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode in (1, 2)
+    assert [line[:4] for line in done.stderr.splitlines()] == ["오류: ", "  해결"]
+    assert "권한이 없습니다" in done.stderr and "이미 있습니다" not in done.stderr
+    assert str(closed) in done.stderr and "디스크를 비우" not in done.stderr

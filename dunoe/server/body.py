@@ -133,9 +133,13 @@ def check(model: type[BaseModel], raw: Json) -> BaseModel:
         first = exc.errors(include_url=False)[0]
         said = mistake(first)
         name = ".".join(str(step) for step in first["loc"][:4]) or "body"
+        hint = Text("이 필드의 형식을 확인하세요.", "check the type of this field.")
+        if first["type"] == "extra_forbidden" and name in raw:
+            known = ", ".join(model.model_fields)
+            hint = Text(f"아는 이름: {known}", f"known are {known}")
         raise BadRequest(
             Text(f"'{name}' 값이 맞지 않습니다: {said.ko}", f"'{name}': {said.en}"),
-            Text("이 필드의 형식을 확인하세요.", "check the type of this field."),
+            hint,
             code="invalid_field",
             param=name,
         ) from exc

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Literal
 
 from anyio.to_thread import run_sync
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dunoe.engines.request import Json
 from dunoe.errors import BadRequest, Text
@@ -17,18 +17,14 @@ from dunoe.server.ask_request import FiltersBody, Names, Said, mode_of, names
 from dunoe.server.body import Body
 from dunoe.server.endpoint import Asked, Route, language_of
 from dunoe.server.query import segment
-from dunoe.server.searching import filter_of
+from dunoe.server.searching import filter_of, kinds_of
 from dunoe.store.documents import DocumentRow, PassageRow
-
-_CODE = (
-    *("py", "js", "jsx", "mjs", "ts", "tsx", "go", "rs", "java", "c", "h", "cc", "cpp", "hpp"),
-    *("sql", "sh", "yaml", "yml", "toml", "json"),
-)
-_KINDS = {"md": "markdown", "txt": "text", "htm": "html"} | dict.fromkeys(_CODE, "code")
 
 
 class SearchQuery(Body):
-    """GET /api/search."""
+    """GET /api/search. A name that is none is refused: ignored, it would let every document answer."""
+
+    model_config = ConfigDict(extra="forbid")
 
     q: Said = ""
     limit: int = Field(5, ge=1, le=100)
@@ -50,6 +46,8 @@ class SearchQuery(Body):
 
 class AdvancedBody(SearchQuery):
     """POST /api/search/advanced: its own names, those of GET, or `filters` as a question has them."""
+
+    model_config = ConfigDict(extra="allow")  # as every body: clients send more than we read
 
     query: Said = ""
     operator: Operator = "OR"
@@ -101,9 +99,8 @@ async def simple(asked: Asked) -> None:
 async def advanced(asked: Asked) -> None:
     """POST /api/search/advanced."""
     body: AdvancedBody = asked.body
-    kinds = [one.lstrip(".").lower() for one in names(body.file_types)]
     said = {
-        "kinds": [_KINDS.get(one, one) for one in kinds],
+        "kinds": names(body.file_types),
         "projects": names(body.project_ids),
         "since": body.date_from,
         "until": body.date_to,
@@ -139,7 +136,7 @@ async def documents(asked: Asked) -> None:
         asked.brain.store.documents.browse,
         under=query.folder,
         containing=query.q,
-        kind=query.kind,
+        kind="".join(kinds_of(query.kind)),
         is_newest=True,
         limit=query.limit,
         offset=query.offset,

@@ -96,7 +96,14 @@ def test_what_cannot_be_searched_is_refused_in_two_lines(
     assert done.err.splitlines()[-1].startswith("  해결: ")
 
 
-@pytest.mark.parametrize("words", [["--kind", "nope"], ["--folder", "/nope"]])
+def test_a_kind_that_is_none_is_told_with_those_that_are_read(library: Callable[..., Said]) -> None:
+    done = library("search", "사과", "--kind", "nope")
+    assert done.code != 0
+    assert "nope" in done.err.splitlines()[-2]
+    assert "markdown, text, code" in done.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["--kind", "pdf"], ["--folder", "/nope"]])
 def test_a_kind_or_folder_that_is_not_there_names_those_that_are(
     library: Callable[..., Said], tmp_path: Path, words: list[str]
 ) -> None:

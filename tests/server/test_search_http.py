@@ -101,6 +101,7 @@ FILTERS = [
     ({"type": "규정"}, ["work/휴가.md"]),
     ({"status": "draft"}, ["work/출장.md"]),
     ({"kind": "code"}, ["code/leave.py"]),
+    ({"kind": [".MD", "xls"]}, ["work/출장.md", "work/휴가.md"]),
     ({"project_id": "사내"}, ["work/출장.md", "work/휴가.md"]),
     ({"label_ids": "중요"}, ["work/휴가.md"]),
     ({"file_path": "**/*.py"}, ["code/leave.py"]),
@@ -141,6 +142,26 @@ async def test_a_word_to_leave_out_alone_lists_the_rest_newest_first(house: Serv
     assert found["modes"] == []
     assert files(await got(house, q="-병가", kind="markdown")) == ["work/출장.md"]
     assert len((await got(house, q="-병가", limit=1, offset=1))["results"]) == 1
+
+
+async def test_a_filter_that_is_none_is_not_left_out_but_told_with_those_there_are(
+    house: Served,
+) -> None:
+    told = await got(house, 400, q="휴가", label="중요")
+    assert "'label'" in told["detail"]
+    assert "label_ids" in told["hint"]
+    for told in (
+        await got(house, 400, q="휴가", kind="글"),
+        await posted(house, 400, q="휴가", kind="글"),
+    ):
+        assert "글" in told["detail"]
+        assert "markdown, text" in told["hint"]
+
+
+async def test_a_list_of_documents_knows_kinds_by_their_suffix(house: Served) -> None:
+    rows = orjson.loads((await call(house, "GET", "/api/documents?kind=md")).body)
+    assert {one["type"] for one in rows} == {"markdown"}
+    assert (await call(house, "GET", "/api/documents?kind=mdd")).status == 400
 
 
 @pytest.mark.parametrize("said", [{"since": "어제"}, {"q": " "}, {"min_score": 2}, {"limit": 0}])

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from dunoe.answering.citations import content
 
 GOOD = 0.5  # of the best sentence's weight, to be quoted beside it
+PARTS = 4  # a quote has room for, of a sentence that is longer
 
 _MARKDOWN = {".md", ".mdx", ".markdown"}
 _FENCE = r"^[ \t]*(?P<fence>`{3,}|~{3,})[^\n]*(?:\n.*?(?:^[ \t]*(?P=fence)[^\n]*$|\Z)|\Z)"
@@ -67,7 +68,8 @@ def excerpt(text: str, weighed: Mapping[int, float], length: int) -> str:
     """The pieces of a text with most of the weight, and what follows the best; "…" where something is left out."""
     if len(text) <= length:
         return _closed(text)
-    spans = [found.span() for found in _PIECE.finditer(text)]
+    pieces = [found.span() for found in _PIECE.finditer(text)]
+    spans = [part for first, end in pieces for part in _parts(text, first, end, length)]
     scores = [sum(weighed.get(term, 0.0) for term in content(text[a:b]).all) for a, b in spans]
     ranked = sorted(range(len(spans)), key=lambda at: -scores[at])
     best = ranked[0]
@@ -84,11 +86,23 @@ def excerpt(text: str, weighed: Mapping[int, float], length: int) -> str:
             if room < 0:
                 break
             kept.add(at)
-    if not kept:  # the best alone is longer
+    if not kept:  # the best is code, and longer
         first, end = spans[best]
         kept, spans[best] = {best}, (first, first + _cut(text[first:end], length))
     heads = {head for at in kept for head in _heads(text, spans, at)}
     return _joined(text, [spans[at] for at in sorted(kept | heads)])
+
+
+def _parts(text: str, first: int, end: int, length: int) -> list[tuple[int, int]]:
+    """A sentence or a line that is too long, in parts of it that may be quoted; code stays what it is."""
+    if end - first <= length or _FENCE_LINE.match(text, first):
+        return [(first, end)]
+    found = list[tuple[int, int]]()
+    while end - first > length // PARTS:
+        cut = first + _cut(text[first:end], length // PARTS)
+        found.append((first, cut))
+        first = cut + text[cut].isspace()
+    return [*found, (first, end)]
 
 
 def shortened(text: str, length: int) -> str:

@@ -26,6 +26,26 @@ def test_room_that_is_left_takes_what_follows_the_best() -> None:
     assert best_of(RULES, "점심", 40).startswith("…\n\n점심은 열두 시에 먹는다. 남은 연차를")
 
 
+LONG = "창고 열쇠의 이력을 적어 둔 글로 " * 60 + "마지막 금고번호는 7391이다."
+
+
+def test_a_sentence_that_is_too_long_is_quoted_around_the_words_of_the_question() -> None:
+    said = best_of(LONG, "마지막 금고번호는?", 400)
+    assert said.startswith("… 글로 ")
+    assert said.endswith("마지막 금고번호는 7391이다.")
+    assert len(said) < 450
+
+
+def test_two_far_places_of_a_sentence_are_both_quoted() -> None:
+    said = best_of("첫 금고번호는 1206이고 " + LONG + " " + LONG, "금고번호", 400)
+    assert said.startswith("첫 금고번호는 1206이고")
+    assert said.count("7391") == 2
+
+
+def test_a_long_sentence_found_by_its_meaning_alone_is_quoted_from_its_beginning() -> None:
+    assert best_of(LONG, "vacation", 400).startswith("창고 열쇠의 이력을")
+
+
 def test_a_short_passage_stays_whole() -> None:
     assert best_of(RULES, "연차", 1000) == RULES
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +42,10 @@ def tokens(  # noqa: PLR0913 - one parameter an option: this is how typer reads 
         ),
     ] = False,
     jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="한 줄이 JSON 문자열 하나 · one JSON string a line")
+        bool,
+        typer.Option(
+            "--jsonl", help="한 줄에 JSON 문자열 하나, 빈 줄 없이 · a JSON string on every line"
+        ),
     ] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
@@ -76,6 +80,7 @@ def _file(settings: Settings, name: str) -> Path:
 
 
 def _text(data: bytes) -> str:
+    data = data.removeprefix(BOM_UTF8)  # of the file, not of its text; json takes its own away
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
@@ -90,8 +95,6 @@ def _text(data: bytes) -> str:
 
 def _strings(lines: Iterable[bytes]) -> Iterator[str]:
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
         try:
             text = json.loads(line)
         except (ValueError, RecursionError):

@@ -46,6 +46,12 @@ def test_a_text_is_one_line_of_its_count_and_every_byte_of_it_counts(
     assert json.loads(told.out) == {"count": 3, "ids": [126246, 144370, 91145]}
 
 
+def test_the_mark_before_a_text_is_no_part_of_it(typed: Callable[..., Said]) -> None:
+    """Editors of Windows begin a file with one; it was a token more."""
+    assert typed("tokens", QWEN2, stdin="\ufeff안녕하세요").out == "3\n"
+    assert typed("tokens", QWEN2, "--jsonl", stdin='\ufeff"안녕하세요"\r\n').out == "3\n"
+
+
 def test_a_model_of_the_settings_by_its_name(typed: Callable[..., Said]) -> None:
     folder = QWEN2.parent
 
@@ -63,6 +69,7 @@ def test_a_model_of_the_settings_by_its_name(typed: Callable[..., Said]) -> None
         ([VOCAB / "ko-fixtures.jsonl"], "a", "GGUF"),
         ([QWEN2, "--jsonl"], '"a"\nb\n', "2번째 줄"),
         ([QWEN2, "--jsonl"], '"\\ud800"\n', "1번째 줄"),
+        ([QWEN2, "--jsonl"], '"a"\n\n"b"\n', "2번째 줄"),
     ],
 )
 def test_what_cannot_be_counted_is_told_in_two_lines(

@@ -51,6 +51,29 @@ async def test_a_larger_card_holds_more(browser: Browser, tmp_path: Path) -> Non
         await expect(page.locator("#plan-seats .at-stays").first).to_have_text("stays")
 
 
+async def test_another_machine_s_ram_can_be_tried_and_stays(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """There was no field for it: a model that this machine's RAM holds was told to fit every other."""
+    async with served(tmp_path, CARD) as house, visit(browser, house, MODELS) as page:
+        await page.locator("#plan-vram").fill("0")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#plan-free")).to_contain_text("카드 없이")
+
+        await page.locator("#plan-ram").fill("1")
+        await page.keyboard.press("Enter")
+
+        await expect(page.locator("#plan-remarks")).to_contain_text("RAM 1.00 GiB 가운데")
+        await expect(page.locator("#plan-seats .at-nowhere").first).to_be_visible()
+        await expect(page.locator("#plan-vram")).to_have_value("0")
+
+        await page.locator("#plan-vram").fill("80")
+        await page.keyboard.press("Enter")
+
+        await expect(page.locator("#plan-seats .at-stays").first).to_be_visible()
+        await expect(page.locator("#plan-ram")).to_have_value("1")
+
+
 async def test_without_a_card_it_says_so(browser: Browser, tmp_path: Path) -> None:
     async with served(tmp_path, CARD) as house, visit(browser, house, MODELS) as page:
         await page.locator("#plan-vram").fill("0")

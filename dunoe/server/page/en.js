@@ -177,6 +177,7 @@ export default {
   plan: "What fits the card",
   planProfile: "Profile",
   planVram: "Memory of the card (GiB)",
+  planRamOf: "RAM (GiB)",
   planWithout: "Without a card everything is in RAM.",
   planFree: (free, kept) => `${free} free · ${kept} kept for the desktop and the driver`,
   planLimit: (name, limit, wanted) => `${name}: its context ends at ${limit} tokens (${wanted} were wanted)`,

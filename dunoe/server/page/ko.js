@@ -175,6 +175,7 @@ export default {
   plan: "카드에 무엇이 들어가나",
   planProfile: "프로필",
   planVram: "카드 메모리 (GiB)",
+  planRamOf: "RAM (GiB)",
   planWithout: "카드 없이 모두 RAM에 올립니다.",
   planFree: (free, kept) => `빈 자리 ${free} · 화면과 드라이버 몫 ${kept}`,
   planLimit: (name, limit, wanted) => `${name}: context는 ${limit}토큰까지입니다 (${wanted}을 원했음)`,

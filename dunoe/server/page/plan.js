@@ -5,11 +5,13 @@ import { json } from "./server.js";
 
 const GIB = 2 ** 30;
 
-/** Lay a profile out on a card; without a name the one for this machine, without a size this machine's card. */
-export async function readPlan({ profile = "", gib = "" } = {}) {
+/** Lay a profile out on a machine; without a name the one for this machine, where no size was typed this machine's. */
+export async function readPlan(profile = "") {
   const asked = new URLSearchParams();
   if (profile) asked.set("profile", profile);
-  if (gib !== "") asked.set("vram", String(Math.round(Number(gib) * GIB)));
+  for (const memory of ["vram", "ram"]) {
+    if (state.plan[memory] !== "") asked.set(memory, String(Math.round(Number(state.plan[memory]) * GIB)));
+  }
   const number = (state.plan.number += 1);
   await attempt(
     async () => {

@@ -17,6 +17,7 @@ export function drawPlan({ plan: { said, problem }, language }, words) {
   const named = said.profiles.map(({ name, title }) => [name, `${title[language]} (${name})`]);
   options($("plan-profile"), named, said.profile);
   if (document.activeElement !== $("plan-vram")) $("plan-vram").value = +(said.vram / GIB).toFixed(1);
+  if (document.activeElement !== $("plan-ram")) $("plan-ram").value = +(said.ram / GIB).toFixed(1);
   say($("plan-about"), said.about[language]);
   drawBar(said, words);
   each($("plan-seats"), "plan-seat", said.seats, ({ name }) => name, (row, seat, place) => {

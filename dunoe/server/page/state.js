@@ -15,7 +15,7 @@ export const state = {
   brain: null, // what /api/brain said last
   moving: new Map(), // model -> "loading" or "unloading", while our own request for it runs
   model: "", // chosen to try
-  plan: { said: null, number: 0, problem: null }, // what /api/fit said last
+  plan: { said: null, number: 0, problem: null, vram: "", ram: "" }, // what /api/fit said last, and the GiB that were typed
   asked: null, // what was tried last, see `trying.js`
   talk: null, // the conversation that is open, see `talks.js`
   sessions: { list: [], query: "", hasMore: false, isOpen: false, problem: null },

@@ -136,8 +136,9 @@ $("try-model").addEventListener("change", ({ target }) => {
 $("plan-form").addEventListener("submit", (event) => event.preventDefault());
 $("plan-form").addEventListener("change", ({ target }) => {
   if (!target.reportValidity()) return;
-  const profile = $("plan-profile").value;
-  readPlan({ profile, gib: target.id === "plan-vram" ? target.value : "" });
+  if (target.id === "plan-ram") state.plan.ram = target.value;
+  else state.plan.vram = target.id === "plan-vram" ? target.value : ""; // another profile is for another card
+  readPlan($("plan-profile").value);
 });
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -53,6 +53,9 @@ LOADS = {
 }
 
 
+PLAIN = ("ernie4_5", "exaone", "internlm2", "minicpm", "mistral3", "smollm3")
+
+
 def _heads(size: int, arch: str = "qwen2") -> Shape:
     return Shape(arch, has_bias=arch == "qwen2", heads=4, kv_heads=4, head=size, width=4 * size)
 
@@ -121,6 +124,14 @@ def compare(file: Path, load: Load) -> None:
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_decoder_takes_what_is_logged(tmp_path: Path, shape: Shape, load: Load) -> None:
     compare(write(tmp_path / "model.gguf", shape), load)
+
+
+@pytest.mark.parametrize("load", ["4k", "large batch", "no flash attention"])
+@pytest.mark.parametrize("arch", PLAIN)
+def test_a_plain_decoder_of_another_name_takes_what_is_logged(
+    tmp_path: Path, arch: str, load: str
+) -> None:
+    compare(write(tmp_path / "model.gguf", Shape(arch)), LOADS[load])
 
 
 @pytest.mark.parametrize(

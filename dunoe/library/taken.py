@@ -6,7 +6,7 @@ from dunoe.library.index.point import Sparse
 from dunoe.library.passage import Parsed, Passage
 
 # Of everything that makes passages out of a file: raise it, and each file is read anew at the next sync.
-VERSION = "10"
+VERSION = "11"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from typing import Literal
 
 from dunoe.errors import BadRequest, Text
 
-Why = Literal["encrypted", "locked", "broken", "unsupported", "empty", "garbled", "too_big"]
+Why = Literal[
+    "encrypted", "locked", "broken", "unsupported", "empty", "garbled", "too_big", "secret"
+]
 
 
 class Unreadable(BadRequest):
@@ -47,6 +49,15 @@ def unsupported(what: Text, hint: Text) -> Unreadable:
         Text(f"{what.ko}: 읽지 않는 형식입니다", f"{what.en} is not a type that is read"),
         hint,
         code="unsupported",
+    )
+
+
+def secret() -> Unreadable:
+    """A private key, whatever its name."""
+    return Unreadable(
+        Text("개인 열쇠가 들어 있어 읽지 않습니다", "it holds a private key: it is not read"),
+        Text("열쇠를 빼면 읽습니다.", "it is read without the key."),
+        code="secret",
     )
 
 

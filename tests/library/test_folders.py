@@ -91,17 +91,22 @@ def test_code_that_is_one_long_line_was_made_by_a_tool(tmp_path: Path) -> None:
     assert seen(tmp_path) == ["bundle.js", "essay.md", "written.js"]
 
 
-SECRETS = ("server.pem", "tls/server.key", "tls/ID_RSA", "prod.env", "vault.kdbx")
+SECRETS = (
+    *("server.pem", "tls/server.key", "tls/ID_RSA", "prod.env", "vault.kdbx", "prod.env.local"),
+    *("secrets.yaml", "app/Secrets.toml", "client_secrets.json", "service-account-prod.json"),
+    *("kubeconfig", "terraform.tfstate", "terraform.tfstate.backup", "web/htpasswd"),
+)
+NAMED_ALIKE = ("environment.md", "key.md", "secrets.md", "service-account.md", "tfstate.md")
 
 
 def test_secrets_are_skipped_and_said_unless_somebody_wants_them(tmp_path: Path) -> None:
-    grow(tmp_path, "key.md", ".env", ".ssh/id_rsa", *SECRETS)
+    grow(tmp_path, ".env", ".ssh/id_rsa", *NAMED_ALIKE, *SECRETS)
     (tmp_path / "notes.md").symlink_to(".env")
-    assert seen(tmp_path) == ["key.md"]
+    assert seen(tmp_path) == [*NAMED_ALIKE]
     assert unread(tmp_path) == dict.fromkeys([*SECRETS, "notes.md"], "secret")
     (tmp_path / ".gitignore").write_text("!*.key\n")
     (tmp_path / ".dunoeignore").write_text("!server.pem\n")
-    assert seen(tmp_path) == ["key.md", "server.pem"]
+    assert seen(tmp_path) == sorted([*NAMED_ALIKE, "server.pem"])
 
 
 def test_a_folder_of_secrets_has_none_that_may_be_read(tmp_path: Path) -> None:

@@ -635,6 +635,14 @@ async def test_another_file_of_that_name_is_another_document(library: Library, n
     assert the(library, "README.md").id != before.id
 
 
+async def test_a_private_key_is_skipped_whatever_its_name(library: Library, notes: Path) -> None:
+    (notes / "서버.md").write_text("-----BEGIN PRIVATE KEY-----\nMIIEvg\n", "utf-8")
+    await library.sync()
+    (skipped,) = await library.skipped()
+    assert (skipped.path, skipped.code) == (str(notes / "서버.md"), "secret")
+    assert await library.errors() == []
+
+
 async def test_our_own_data_leaves_the_library_that_has_read_it(
     parts: Parts, home: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from dunoe.library import unreadable
 from dunoe.library.parsing import sniff
 from dunoe.library.parsing.kinds import MODULES, NAMES, Kind
 from dunoe.library.passage import Block, Parsed
+from dunoe.library.unwanted import is_key
 
 LONGEST_TITLE = 300  # characters; titles are read with each passage below them
 
@@ -19,6 +20,8 @@ def parse(data: bytes, name: str) -> Parsed:
     A pure function, meant for a process with limits: a file made to hurt may take all the time and memory there is.
     Raises Unreadable, whose `code` says why.
     """
+    if is_key(data):
+        raise unreadable.secret()
     kind = sniff.kind_of(data, name)
     try:
         parsed: Parsed = parser_of(kind).parse(data, name)

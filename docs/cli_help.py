@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dunoe.cli import config, eval, keys, library, models
-from dunoe.cli.main import COMMANDS, app
+from dunoe.cli.commands import COMMANDS, app
 
 PAGE = Path(__file__).parent / "guide" / "cli.md"
 GROUPS = {

@@ -1,5 +1,6 @@
 """A survey of the settings: what is fine, and what a person should look at before it hurts."""
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +65,21 @@ async def survey(settings: Settings) -> list[Finding]:
                 Text("모델이 없습니다: `dunoe models pull`", "no models: `dunoe models pull`"),
             )
         )
-    return found
+    return found + _home(settings)
+
+
+def _home(settings: Settings) -> list[Finding]:
+    """Nothing, unless a server could not write where it keeps everything, and would not start."""
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    if os.access(folder, os.W_OK | os.X_OK):
+        return []
+    why = Text(
+        f"{folder}에 쓸 수 없어 서버가 시작하지 않습니다: 권한을 고치거나 DUNOE_HOME으로 다른 곳을 고르세요",
+        f"cannot write to {folder}, so no server will start: mend its permissions, or name another in DUNOE_HOME",
+    )
+    return [Finding("home", False, why)]
 
 
 def _model(name: str, one: ModelSettings, settings: Settings, here: Machine) -> Finding:

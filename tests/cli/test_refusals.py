@@ -145,6 +145,22 @@ AS_ANYONE = (
 )  # fmt: skip
 
 
+def as_anyone(home: Path, *words: str) -> Said:
+    """Run a command line as one who may not do everything: root gives that up."""
+    before = AS_ANYONE if os.geteuid() == 0 else ()
+    done = subprocess.run(
+        [*before, sys.executable, "-m", "dunoe.cli.main", *words],
+        env=environment(home, {"LANG": "ko_KR.UTF-8"}),
+        cwd=home.parent,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Path]:
     """A folder that nobody may enter."""
@@ -171,21 +187,27 @@ def closed(tmp_path: Path) -> Iterator[Path]:
 def test_what_one_may_not_enter_is_two_lines_and_no_traceback(
     closed: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    """Root enters everything, so it gives that up."""
     home = closed if "{}" not in " ".join(words) else tmp_path / "home"
-    before = AS_ANYONE if os.geteuid() == 0 else ()
-    done = subprocess.run(
-        [*before, sys.executable, "-m", "dunoe.cli.main", *(one.format(closed) for one in words)],
-        env=environment(home, {"LANG": "ko_KR.UTF-8"}),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = as_anyone(home, *(one.format(closed) for one in words))
 
-    assert done.returncode in (1, 2)
-    assert [line[:4] for line in done.stderr.splitlines()] == ["오류: ", "  해결"]
-    assert "권한이 없습니다" in done.stderr and "이미 있습니다" not in done.stderr
-    assert str(closed) in done.stderr and "디스크를 비우" not in done.stderr
+    assert done.code in (1, 2)
+    assert [line[:4] for line in done.err.splitlines()] == ["오류: ", "  해결"]
+    assert "권한이 없습니다" in done.err and "이미 있습니다" not in done.err
+    assert str(closed) in done.err and "디스크를 비우" not in done.err
+
+
+def test_a_check_says_that_a_server_could_not_write_to_its_home(home: Path) -> None:
+    """It was content, and `serve` refused."""
+    home.mkdir(0o500)
+    checked, served = as_anyone(home, "config", "check"), as_anyone(home, "serve", "--port", "0")
+    assert (checked.code, served.code) == (1, 2)
+    assert f"확인 필요  home: {home}에 쓸 수 없어" in checked.out
+
+
+def test_ctrl_c_while_our_code_is_being_read_is_no_traceback(
+    told: Callable[..., Said], tmp_path: Path
+) -> None:
+    """The first fifth of a second was imports that nobody minded."""
+    (tmp_path / "typer.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    done = told("version")
+    assert (done.code, done.out, done.err) == (130, "", "")

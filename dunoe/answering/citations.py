@@ -15,6 +15,7 @@ from dunoe.answering.markers import (
     is_attached,
     is_nothing,
     is_over,
+    is_pointer,
     is_text,
     is_thing,
     is_word,
@@ -81,7 +82,7 @@ class _Lead:
     @property
     def claim(self) -> str:
         """What the markers stand for."""
-        said = _last_sentence(without_particle(self.ahead))
+        said = "" if is_pointer(self.ahead) else _last_sentence(without_particle(self.ahead))
         return f"{self.begun} {said}".strip() if self.begun else said or self.before
 
 
@@ -168,6 +169,8 @@ class Checker:
         if not kept and is_attached(self._line, cluster):
             self.removed -= len(said)
             return out + "".join(map(self._say, cluster))
+        if not kept and after == "." and self._line.rstrip()[-1:] in (*".?!。",):
+            self._held = self._held[1:]  # the end of a sentence that only pointed
         return out + (spaces + kept if kept else "")
 
     def _waits(self, before: str, begun: str, after: str) -> bool:
@@ -196,11 +199,13 @@ class Checker:
         if not lead.is_word:
             if kept:
                 return lead.spaces + kept + lead.ahead
-            return lead.ahead if lead.begun else lead.spaces + lead.ahead.lstrip(" :")
+            left = mended(gone(said) + lead.ahead)
+            return left if lead.begun else lead.spaces + _or_nothing(left.lstrip(" :"))
         if not kept and is_thing(lead.cluster, lead.ahead):
             self.removed -= len(said)
             return lead.spaces + lead.cluster.lstrip(" ") + lead.ahead
-        return mended(lead.spaces + (kept or gone(said)) + lead.ahead)
+        left = mended(lead.spaces + (kept or gone(said)) + lead.ahead)
+        return left if lead.begun else _or_nothing(left)
 
     def _kept(self, said: Sequence[int], claim: str) -> str:
         speaking = [number for number in dict.fromkeys(said) if self._speaks(number, claim)]
@@ -339,3 +344,8 @@ def _last_sentence(text: str) -> str:
 def _begun(text: str) -> str:
     said = _SENTENCE_END.split(text)[-1]
     return "" if is_nothing(said) or _BEGINNING.fullmatch(said) else said.strip()
+
+
+def _or_nothing(text: str) -> str:
+    """A sentence, or, of one that has no letter left, the end of its line."""
+    return text if text.strip(" .,\n") else text[len(text.rstrip("\n")) :]

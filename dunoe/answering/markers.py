@@ -25,8 +25,22 @@ _LABELS = [
     "ref",
 ]
 _LABEL = f"(?:{'|'.join(sorted(_LABELS, key=len, reverse=True))})"
+_POINTING = [
+    "더",
+    "자세한",
+    "상세한",
+    "내용은",
+    "사항은",
+    "see",
+    "also",
+    "as",
+    "in",
+    "for",
+    "more",
+    "details",
+]
 _BEGUN = "|".join(
-    sorted({re.escape(one[:n]) for one in [*_LABELS, "see"] for n in range(1, len(one) + 1)})
+    sorted({re.escape(one[:n]) for one in [*_LABELS, *_POINTING] for n in range(1, len(one) + 1)})
 )
 _AFTER = r"\s*[:.#_]?\s*"  # behind a label
 _PAGES = r"\d{1,4}(?:\s?[~–-]\s?\d{1,4})?"  # noqa: RUF001 - as it is written
@@ -41,7 +55,7 @@ _ITEM = (
     rf"(?:{_LABEL}{_AFTER}|[#^]\s*)?(?:{_NUMBER}|0){_NTH}(?:\s?{_LABEL}){{0,2}}(?:{_PAGE}|{_SPOT})?"
 )
 _SIGNS = r",;·&~–/，、-"  # noqa: RUF001 - the same
-_AND = rf"(?:\s*(?:[+|{_SIGNS}]|및|와|과|또는|and|or)\s*|\s+)"
+_AND = rf"(?:\s*(?:[+|{_SIGNS}]|및|와|과|또는|그리고|and|or)\s*|\s+)"
 _FILE = r"[^\[\]()<>【】［］,:†\n]{1,60}\.[a-z]{1,5}"  # noqa: RUF001 - the same
 _BODY = (
     rf"\s*{_ITEM}(?:{_AND}{_ITEM}){{0,24}}\.?(?:\s*[,:]\s*{_FILE})?\s*(?:†[^\[\]()【】\n]{{0,60}})?"
@@ -56,49 +70,66 @@ _MARK = (
     rf"|<sup>{_BODY}</sup>|<cite>{_BODY}</cite>)"
 )
 _NAMES = "문서|자료|출처"
-_JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|and) ?(?:(?:{_NAMES}) ?)?| )?"
+_JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|또는|그리고|and|or) ?(?:(?:{_NAMES}) ?)?| )?"
 _MARKS = rf"{_MARK}(?:{_JOINT}{_MARK}){{0,7}}"
-_AROUND = (  # what is around markers alone goes with them
-    (r"\*\*", r"\*\*"),
-    (r"\*", r"\*"),
-    ("~~", "~~"),
-    ("__", "__"),
-    ("_", "_"),
-    (r"\[", rf"\]{_LINK}"),
-    (rf"\((?:(?:{_LABEL}|see){_AFTER})?", r"(?:참고|참조)?\)"),
-    ("<sup>", "</sup>"),
+_POINTER = rf"(?:(?:{_LABEL}|{'|'.join(_POINTING)}){_AFTER}){{1,4}}"
+_REST = (  # behind a marker, what only points to it
+    rf"(?:번 ?(?:{_NAMES}))?[을를]? ?(?:참고|참조|확인)(?:[하해바][가-힣]{{0,6}})?(?: [주바][가-힣]{{1,4}})?"
+    r"|for (?:more |further )?(?:details?|information)"
 )
 _IN = (
-    r"[\s\d,;:.·&~–/+|，、^#_†a-z문서출처자료참고인용근거각주조문헌번째및와과또는쪽페이지행줄제항장절§-]{0,100}"  # noqa: RUF001 - the same
+    r"[\s\d,;:.·&~–/+|，、^#_†a-z문서출처자료참고인용근거각주조문헌번째그리고및와과또는쪽페이지행줄제항장절§-]{0,100}"  # noqa: RUF001 - the same
     r"(?:(?<=\w)\s?[,:†][^\[\]()【】［］\n]{0,64})?"  # noqa: RUF001 - the same
 )
 _OPEN, _SHUT = r"\\?[\[【［]", r"\\?[\]】］]"  # noqa: RUF001 - the same
 
-_WORDS = ["문서", "자료", "출처", "참고", "sources", "source", "according to", "in", "see"]
-_WORD = rf"(?:{'|'.join(_WORDS)})(?: ?: ?| )?"
+_AHEAD = [f"{more}자세한 {one}" for more in ("더 ", "") for one in ("내용은", "사항은")]
+_WORDS = [
+    "문서",
+    "자료",
+    "출처",
+    "참고",
+    "sources",
+    "source",
+    "according to",
+    "in",
+    "see",
+    "as",
+    *_AHEAD,
+]
+_WORD = (
+    rf"(?P<bold>\*\*)?(?:{'|'.join(_WORDS)})(?(bold)(?:\*\*(?: ?: ?| )?| ?: ?\*\* ?)|(?: ?: ?| )?)"
+)
 _WORD_BEGUN = "|".join(sorted({one[:n] for one in _WORDS for n in range(1, len(one) + 1)}))
 
+_STRESS = r"\*{1,2}|~~|_{1,2}"
 CLUSTER = re.compile(
     rf"(?:(?P<before> {{0,40}}{_WORD}) {{0,2}}| {{0,40}})"
-    f"(?:{_MARKS}|{'|'.join(f'{first} ?{_MARKS} ?{last}' for first, last in _AROUND)})",
+    rf"(?:(?P<stress>{_STRESS}) ?)??(?:(?P<round>\((?:{_POINTER})?)|(?P<square>\[)|(?P<sup><sup>))??"
+    rf" ?(?:(?P<inner>{_STRESS}) ?)??{_MARKS}(?(inner) ?(?P=inner))(?: (?:참고|참조)(?=[.\n]|$))?"
+    rf"(?(round) ?(?:{_REST})?\.?\))(?(square) ?\]{_LINK})(?(sup) ?</sup>)(?(stress) ?(?P=stress))",
     re.IGNORECASE,
 )
 """Markers side by side, with the spaces before them, what stands around them alone, and `문서 `, `출처: `, `in `."""
 
-_LABELLED = rf"\((?:{_BEGUN}|{_LABEL}(?>{_IN})|\d{{1,5}}{_NTH}(?:\s?{_LABEL})?\s?(?:{_BEGUN})?)?"
+_LABELLED = rf"\((?:(?:{_POINTER})?(?:{_BEGUN})?|{_LABEL}(?>{_IN})|\d{{1,5}}{_NTH}(?:\s?{_LABEL})?\s?(?:{_BEGUN})?)?"
+_HALF_REST = "(?:[가-힣 ]{0,24}|f[a-z ]{0,28})"
 _HALF_LINK = r"\([^()\n]{0,200}"
-_HALF_JOINT = rf"(?: ?(?:[{_SIGNS}]|및|과|와|an?d?) ?(?:문서?|자료?|출처?)? ?| )?"
+_HALF_JOINT = (
+    rf"(?: ?(?:[{_SIGNS}]|및|과|와|또는?|그(?:리고?)?|an?d?|or?) ?(?:문서?|자료?|출처?)? ?| )?"
+)
 _HALF_TAG = "(?:s(?:u(?:p>?)?)?|c(?:i(?:t(?:e>?)?)?)?)?"
 _HALF_SUP = f"<{_HALF_TAG}"
 _HALF_END = f"<(?:/{_HALF_TAG})?"
 _SUP = rf"<(?:sup|cite)>{_IN}"
 MAYBE = re.compile(
-    rf" {{0,40}}(?:(?:{_WORD_BEGUN})(?: ?: ?| )?)? {{0,2}}"
-    rf"(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|\[|{_LABELLED}|{_HALF_SUP})? ?"
+    rf" {{0,40}}(?:(?:\*\*)?(?:{_WORD_BEGUN})\*{{0,2}}(?: ?: ?| )?(?:\*{{1,2}} ?)?)? {{0,2}}"
+    rf"(?:[*~_]{{1,2}} ?)?(?:\[|(?P<round>{_LABELLED})|{_HALF_SUP})? ?(?:[*~_]{{1,2}} ?)?"
     rf"(?>(?:{_OPEN}{{1,2}}{_IN}{_SHUT}{{1,2}}{_LINK}|\({_LABEL}{_IN}\)"
     rf"|\(\d{{1,5}}{_NTH}(?:\s?{_LABEL}){{1,2}}\)|{_SUP}</(?:sup|cite)>){_HALF_JOINT}){{0,8}}"
     rf"(?:{_OPEN}{{1,2}}{_IN}(?:\\|{_SHUT}{{1,2}}{_HALF_LINK})?|\\|{_LABELLED}|{_SUP}|{_HALF_SUP})?"
-    rf"(?: ?(?:\*{{1,2}}|~{{1,2}}|_{{1,2}}|(?:참[고조]?)?\)?|{_HALF_END}|\](?:{_HALF_LINK})?))?",
+    rf"(?: ?[*~_]{{1,2}})?(?: ?(?:(?(round){_HALF_REST}\.?\)?|참[고조]?)|{_HALF_END}|\](?:{_HALF_LINK})?))?"
+    r"(?: ?[*~_]{1,2})?",
     re.IGNORECASE,
 )
 """All beginnings of a cluster, and a little more."""
@@ -193,18 +224,32 @@ def is_over(text: str) -> bool:
 
 
 _GONE = "\0([\\d, ]+)\0"
+_NO = rf"(?:(?:{_NAMES}) ?)?{_GONE}(?:번 ?(?:{_NAMES}))?"
 _TAKEN = [  # from sentences that name a source which does not say it
-    (rf"(?:(?:{_NAMES}) ?)?{_GONE}에 (?:따르면|의하면),?\s*", ""),
-    (rf"(?:according to|see) {_GONE},?\s*", ""),
+    (rf"(?:{'|'.join(_AHEAD)}) {_GONE}[^.,!?\n]*", ""),
+    (rf"(?:(?:{_NAMES}|참고|see)\s?:?\s?)?{_GONE}\s?(?:{_REST})(?=[.,)]|\s*$),?", ""),
+    (rf"{_NO}(?:에 (?:따르면|의하면)|에서[는도]?|에[는도]|처럼|대로)(?=[\s,]),?\s*", ""),
+    (rf"as {_GONE} (?:say|state|show|note|explain|describe|mention)s,?\s*", ""),
+    (rf"(?:according to|see|as) {_GONE},?\s*", ""),
+    (rf"\*\*(?:{_NAMES}|참고)\*\* {_GONE}", ""),
     (rf"(?<=문서 |자료 |출처 ){_GONE}", r"\1"),
-    (rf"(?<=in ){_GONE}", r"source \1"),
-    (rf"{_GONE}(?=(?:에[서는도]?|과|와|은|는|이|가|의|을|를|로)(?:[\s,.]|$))", r"자료 \1"),
+    (
+        rf"(?<=in ){_GONE}|{_GONE}(?= (?:say|state|show|note|explain|describe|mention)s\b)",
+        r"source \1\2",
+    ),
+    (rf"{_GONE}(?=번 )", r"\1"),
+    (
+        rf"{_GONE}(?=(?:에[서는도]?|과|와|은|는|이|가|의|을|를|로|처럼|부터|까지|보다|만|도)(?:[\s,.]|$))",
+        r"자료 \1",
+    ),
     (_GONE, ""),
     (r" ?\(\s*\)", ""),
 ]
 _BEHIND = re.compile(
-    r"^\s*(?:에 (?:따르면|의하면)|에[서는도]?|과|와|은|는|이|가|의|을|를|로)(?=[\s,])|^[\s:,]+"
+    rf"^\s*(?:번 ?(?:{_NAMES}))?"
+    r"(?:에 (?:따르면|의하면)|에서?[는도]?|과|와|은|는|이|가|의|을|를|로|처럼|부터|까지|보다|만|도)(?=[\s,])|^[\s:,]+"
 )
+_POINTS = re.compile(rf"\s*(?:{_REST})[\s.)]*", re.IGNORECASE)
 
 
 def gone(said: Sequence[int]) -> str:
@@ -228,9 +273,14 @@ def is_word(before: str, cluster: str, after: str) -> bool:
     """True where a marker is a word of its sentence: `[1]에 따르면`, `According to [1]`."""
     if cluster.lstrip(" ").startswith("("):
         return False
-    return after in _PARTICLES or bool(before.strip() and ":" not in before)
+    return "가" <= after <= "힣" or bool(before.strip() and ":" not in before)
 
 
 def is_nothing(text: str) -> bool:
     """True where nothing is said: signs, or no more than `출처:`."""
     return bool(_ALONE.fullmatch(text))
+
+
+def is_pointer(text: str) -> bool:
+    """True for what only points to the marker before it: `을 참고하세요.`, `for details.`"""
+    return bool(_POINTS.fullmatch(text))

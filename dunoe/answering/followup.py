@@ -19,6 +19,7 @@ from dunoe.portfolio.model import Model
 
 LENGTH = 300  # letters; a rewritten question that is longer is babble
 TOKENS = 96
+LINES = 5  # among which the rewritten question is looked for
 HOPS = 3
 TURNS = 3  # earlier turns that a question may lean on
 TALK = 10_000  # letters of them that are compared
@@ -26,9 +27,17 @@ TALK = 10_000  # letters of them that are compared
 SHARE = 0.5
 WAIT_S = 30.0  # that a person would wait for a better search
 
-_LABEL = re.compile(
-    r"^[\s*]*(?:(?:고친|다시 쓴|마지막)? ?질문|(?:rewritten |last )?question)[\s*]*:\s*", re.I
+_THINKING = re.compile(r".*</think(?:ing)?>|<think(?:ing)?>.*", re.DOTALL)  # that came as text
+# What stands before a question instead of being a part of it: "Sure! Here is:", "알겠습니다. 고친 질문:", "네!"
+_POLITE = r"(?:sure|okay|certainly|of course|네|예|물론(?:입니다|이죠)|알겠습니다)(?=\s*[,.!:])"
+_LABEL = (
+    r"here(?:'s| is)|다음은|(?:고친|다시 쓴|마지막) ?질문|질문|(?:(?:rewritten|last) )?question"
 )
+_LEAD_IN = re.compile(
+    rf"^[\s*]*(?:(?:{_POLITE}|{_LABEL})[^:?]{{0,60}}:(?=[\s*])|(?:{_LABEL})[\s*]*:|{_POLITE}[,.!])[\s*]*",
+    re.I,
+)
+_MARKS = " \t>\"'“”`*"
 
 
 # Words that say nothing of what is asked, beside those of `bm25.ASKING`.
@@ -53,11 +62,14 @@ async def rewritten(
     """The question so that it stands alone; None where the model fails, takes too long or babbles."""
     told = turns[-TURNS:]
     said = await _said(engine, model, prompts.rewrite(told, question))
-    lines = (_LABEL.sub("", line).strip(' "“”') for line in said.split("\n"))
-    line = next((line for line in lines if line and not line.endswith(":")), "")
-    if len(line) <= LENGTH and await run_sync(_is_of, line, told, question):
-        return line
-    return None
+    return await run_sync(_asked, said, told, question)
+
+
+def _asked(said: str, turns: Sequence[Turn], question: str) -> str | None:
+    """The first line of what a model said that is the question, without what stands around it."""
+    lines = (_LEAD_IN.sub("", line).strip(_MARKS) for line in said.split("\n"))
+    some = [line for line in lines if line and len(line) <= LENGTH][:LINES]
+    return next((line for line in some if _is_of(line, turns, question)), None)
 
 
 def _is_of(line: str, turns: Sequence[Turn], question: str) -> bool:
@@ -141,4 +153,4 @@ async def _said(engine: Engine, model: Model, messages: list[Json], tokens: int 
                     said += "".join(event.text for event in batch if isinstance(event, Said))
     except (Problem, TimeoutError):
         return ""  # the search goes on with the words of the person
-    return said
+    return _THINKING.sub("", said)

@@ -226,6 +226,30 @@ async def test_a_follow_up_is_found_however_badly_it_is_rewritten(
     assert "소유권" in reply["question_searched"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Sure! Here is: {}",
+        "<think>음, 소유권: 그 규칙은?</think>{}",
+        "생각만 하다가\n</think>\n\n{}",
+        "```text\n{}\n```",
+        "알겠습니다!\n{}",
+        '네, 알겠습니다. 고친 질문: "{}"',
+        "**질문:** {}",
+        "다음은 고친 질문입니다: {}",
+    ],
+)
+async def test_a_rewriting_is_searched_without_what_a_model_says_around_it(
+    house: Served, fake: FakeEngine, said: str
+) -> None:
+    turn = {"question": "소유권이 뭐예요?", "answer": "다루는 방법입니다.", "session_id": "말"}
+    await call(house, "DELETE", "/api/conversations?session_id=%EB%A7%90")
+    await call(house, "POST", "/api/conversations", orjson.dumps(turn))
+    fake.plan(Turn(text=[said.format("소유권의 규칙은 무엇인가요?")]), Turn(text=[*SAID]))
+    reply = await asked(house, question="그 규칙은?", session_id="말")
+    assert reply["question_searched"] == "소유권의 규칙은 무엇인가요?"
+
+
 async def test_a_rewriting_that_drops_the_question_is_not_searched(
     house: Served, fake: FakeEngine
 ) -> None:

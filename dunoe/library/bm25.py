@@ -23,7 +23,7 @@ HEADING = 1
 WORD, PAIR, NAME, PART = 1.0, 0.8, 2.0, 0.5
 # They say what kind of answer is wanted, or point at something, not about what. Nothing changes on the three sets
 # without them, but "무엇" is a rare word in a manual, and a question of two words would be half about it.
-_KOREAN = "무엇 뭐 뭣 무어 어떻게 어떻 왜 언제 어디 누구 얼마 어느 이것 이거 그것 그거 저것 저 우리"
+_KOREAN = "무엇 뭐 뭣 무어 어떻게 어떻 왜 언제 어디 누구 얼마 며칠 몇 어느 이것 이거 그것 그거 저것 저 우리"
 ASKING = frozenset(terms.word(form) for form in _KOREAN.split()) | frozenset(
     terms.read(
         "how what why when where who which is are was were do does did can could should would a an the of to in it "

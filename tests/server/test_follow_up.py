@@ -1,6 +1,7 @@
 """A conversation without a model: each follow-up is found, and leads to what it asks for itself."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,24 @@ async def test_what_was_refused_stays_refused_when_it_goes_on(house: Served) -> 
     *_, last = await talk(house, "화성", "화성 여행 비용은 얼마인가요?", "그건 왜?", "예시는?")
     assert last["is_refusal"]
     assert "화성" in last["question_searched"]
+
+
+@pytest.mark.parametrize(
+    ("question", "is_refusal"),
+    [
+        ("연차는 며칠이야?", False),
+        ("이월은 몇 일까지 돼?", False),
+        ("화성은 며칠 만에 도나요?", True),
+    ],
+)
+async def test_the_only_note_of_a_library_is_enough_for_a_first_question(
+    question: str, is_refusal: bool, tmp_path: Path
+) -> None:
+    """Where there is one document, its words are not rare; "며칠" is no word that it lacks."""
+    (tmp_path / "notes").mkdir()
+    note = "# 휴가 규정\n\n연차는 1년에 15일이다. 이월은 최대 5일까지 가능하다.\n"
+    (tmp_path / "notes" / "휴가.md").write_text(note, "utf-8")
+    config = '[library]\nfolders = ["notes"]\nwatch = false\nworkers = 1\n'
+    async with served(tmp_path, config) as house:
+        await house.brain.library.sync()
+        assert (await asked(house, question=question))["is_refusal"] is is_refusal
